@@ -1,0 +1,1 @@
+//! Incus' export format: reading, checking, rewriting and framing it.

@@ -1,0 +1,30 @@
+//! Plain values that every other module shares: names, resource ids, versions, sizes, digests.
+//!
+//! Nothing here performs I/O, but for [`Version::now`] and [`Owner::current`], which read the clock
+//! and the process table. Names do not mix: an [`InstanceName`] is not a [`ProjectName`].
+//!
+//! ```compile_fail
+//! use incus_backup::model::{InstanceName, ProjectName};
+//! let project: ProjectName = "web".parse::<InstanceName>().unwrap();
+//! ```
+
+mod component;
+mod consistency;
+mod digest;
+mod name;
+mod owner;
+mod resource;
+mod size;
+mod version;
+
+pub use component::{InvalidComponent, decode_component, encode_component};
+pub use consistency::{Consistency, Method};
+pub use digest::{InvalidDigest, Sha256};
+pub use name::{
+    InstanceName, InvalidName, PoolName, ProfileName, ProjectName, RemoteName, ResourceName,
+    SnapshotName, SourceName,
+};
+pub use owner::{InvalidOwner, Liveness, Owner};
+pub use resource::{InstanceType, Kind, ResourceId};
+pub use size::Bytes;
+pub use version::{InvalidVersion, RunId, Version};

@@ -1,0 +1,50 @@
+//! What long work tells while it runs, and how it is stopped.
+//!
+//! Operations report to a [`Progress`]; what becomes of it (bars, lines, JSON, nothing) is decided
+//! by `ui`. A [`Cancel`] is handed down to everything that waits.
+
+/// Asks everything that holds a clone of it to stop, clean up and return.
+pub type Cancel = tokio_util::sync::CancellationToken;
+
+/// A listener for one run.
+pub trait Progress: Send + Sync {
+    /// Begins an item of the run, such as one instance's backup. Dropping the task ends it.
+    fn task(&self, name: &str) -> Box<dyn Task>;
+
+    /// Tells something that the user should know though the run goes on.
+    fn warn(&self, message: &str);
+}
+
+/// A listener for one item of a run.
+pub trait Task: Send + Sync {
+    /// Names what is being done now (`copying`, `exporting`), and forgets the amount done so far.
+    ///
+    /// `total` is the number of bytes to be done in this phase, where it is known.
+    fn phase(&self, what: &str, total: Option<u64>);
+
+    /// Adds to the number of bytes done in this phase.
+    fn advance(&self, bytes: u64);
+
+    /// Shows a text of the server's own about how far it is.
+    fn detail(&self, text: &str);
+}
+
+/// A listener that says nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn task(&self, _name: &str) -> Box<dyn Task> {
+        Box::new(Silent)
+    }
+
+    fn warn(&self, _message: &str) {}
+}
+
+impl Task for Silent {
+    fn phase(&self, _what: &str, _total: Option<u64>) {}
+
+    fn advance(&self, _bytes: u64) {}
+
+    fn detail(&self, _text: &str) {}
+}

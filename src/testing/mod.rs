@@ -1,0 +1,1 @@
+//! The fake Incus daemon and what tests build archives with.
