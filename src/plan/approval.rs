@@ -1,0 +1,69 @@
+//! Consent, and what it makes of a plan.
+
+use super::{Plan, Step};
+
+/// That the user agrees to one plan.
+///
+/// Only the question of `ui` and `--yes` make one; it is spent on the plan it was given for.
+#[derive(Debug)]
+pub struct Consent {
+    _private: (),
+}
+
+impl Consent {
+    /// The user said `--yes` (or a test stands in for them).
+    pub fn given_by_yes() -> Self {
+        Self { _private: () }
+    }
+
+    /// The user was shown the plan and answered the question. For `ui::prompt` alone.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the question comes with `ui`"))]
+    pub(crate) fn given_by_answer() -> Self {
+        Self { _private: () }
+    }
+}
+
+/// A plan that was agreed to: the only thing that operations apply.
+#[derive(Debug)]
+#[must_use = "an approved plan does nothing until it is applied"]
+pub struct Approved<W> {
+    steps: Vec<Step<W>>,
+}
+
+impl<W> Approved<W> {
+    /// The steps, once, in the order of the plan.
+    pub fn into_steps(self) -> Vec<Step<W>> {
+        self.steps
+    }
+}
+
+impl<W> Plan<W> {
+    /// Makes the plan one that can be applied, for the user agreed to it.
+    pub fn approve(self, _consent: Consent) -> Approved<W> {
+        Approved { steps: self.steps }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Action;
+    use super::super::row::tests::row;
+    use super::*;
+
+    #[test]
+    fn an_approved_plan_has_the_steps_of_the_plan_in_their_order() {
+        let plan = Plan::new(vec![
+            Step::work(row(Action::Create, "b"), 1),
+            Step::rest(row(Action::Refuse, "a")),
+        ]);
+        let steps = plan.approve(Consent::given_by_answer()).into_steps();
+        let parts: Vec<_> = steps.into_iter().map(Step::into_parts).collect();
+        assert_eq!(
+            parts,
+            [
+                (row(Action::Create, "b"), Some(1)),
+                (row(Action::Refuse, "a"), None)
+            ]
+        );
+    }
+}

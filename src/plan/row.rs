@@ -1,0 +1,168 @@
+//! A row of a plan: what will be done to one resource, and why.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::model::{Kind, PoolName, ProjectName, ResourceId, ResourceName, Version};
+
+/// What a plan does with one resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Makes something that is not there.
+    Create,
+    /// Puts something in the place of what is there.
+    Replace,
+    /// Changes what is there.
+    Update,
+    /// Removes what is there.
+    Delete,
+    /// Leaves it alone, because there is nothing to do.
+    Skip,
+    /// Leaves it alone, because it is to stay.
+    Keep,
+    /// Leaves it alone, because what was asked cannot or must not be done.
+    Refuse,
+}
+
+impl Action {
+    /// Every action, in the order in which a sum names them.
+    pub const ALL: [Self; 7] = [
+        Self::Create,
+        Self::Replace,
+        Self::Update,
+        Self::Delete,
+        Self::Skip,
+        Self::Keep,
+        Self::Refuse,
+    ];
+
+    /// Whether it changes a server or a target.
+    pub fn changes(self) -> bool {
+        matches!(
+            self,
+            Self::Create | Self::Replace | Self::Update | Self::Delete
+        )
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Create => "create",
+            Self::Replace => "replace",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Skip => "skip",
+            Self::Keep => "keep",
+            Self::Refuse => "refuse",
+        })
+    }
+}
+
+/// A row of a plan, with the keys of every plan in JSON and YAML.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// What is done.
+    pub action: Action,
+    /// What kind of thing it is done to.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// The project of the resource, for kinds that are in one.
+    pub project: Option<ProjectName>,
+    /// The storage pool of the resource, for volumes and buckets.
+    pub pool: Option<PoolName>,
+    /// The name of the resource; the configuration of a server has none.
+    pub name: Option<ResourceName>,
+    /// The version that is made, restored or removed, where it is known.
+    pub version: Option<Version>,
+    /// Why, and what the user should know before agreeing; several reasons are joined by `; `.
+    pub reason: String,
+}
+
+impl Row {
+    /// A row for one resource, with no version and no reason yet.
+    pub fn new(action: Action, resource: &ResourceId) -> Self {
+        Self {
+            action,
+            kind: resource.kind(),
+            project: resource.project().cloned(),
+            pool: resource.pool().cloned(),
+            name: resource.name().cloned(),
+            version: None,
+            reason: String::new(),
+        }
+    }
+
+    /// Names the version.
+    #[must_use]
+    pub fn version(mut self, version: Version) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    /// Adds a reason after those it has.
+    #[must_use]
+    pub fn because(mut self, reason: &str) -> Self {
+        if !self.reason.is_empty() {
+            self.reason.push_str("; ");
+        }
+        self.reason.push_str(reason);
+        self
+    }
+
+    /// How messages name the resource: `POOL/NAME`, or its name, or its kind.
+    pub fn subject(&self) -> String {
+        match (&self.pool, &self.name) {
+            (Some(pool), Some(name)) => format!("{pool}/{name}"),
+            (None, Some(name)) => name.to_string(),
+            (_, None) => self.kind.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    /// A row for the instance `name` of the project `default`.
+    pub(in crate::plan) fn row(action: Action, name: &str) -> Row {
+        let id = ResourceId::stored_instance(ProjectName::default_project(), name.parse().unwrap());
+        Row::new(action, &id)
+    }
+
+    #[rstest]
+    #[case(Action::Create, "create", true)]
+    #[case(Action::Replace, "replace", true)]
+    #[case(Action::Update, "update", true)]
+    #[case(Action::Delete, "delete", true)]
+    #[case(Action::Skip, "skip", false)]
+    #[case(Action::Keep, "keep", false)]
+    #[case(Action::Refuse, "refuse", false)]
+    fn an_action_has_one_word_and_changes_or_not(
+        #[case] action: Action,
+        #[case] word: &str,
+        #[case] changes: bool,
+    ) {
+        assert_eq!(action.to_string(), word);
+        assert_eq!(serde_json::to_value(action).unwrap(), word);
+        assert_eq!(action.changes(), changes);
+        assert!(Action::ALL.contains(&action));
+    }
+
+    #[test]
+    fn a_row_has_the_documented_keys_in_their_order() {
+        let row = row(Action::Create, "web")
+            .version("20260131T235959Z".parse().unwrap())
+            .because("paused while 1.2 GiB are copied")
+            .because("snapshots are left out");
+        assert_eq!(
+            serde_json::to_string(&row).unwrap(),
+            r#"{"action":"create","type":"instance","project":"default","pool":null,"name":"web","version":"20260131T235959Z","reason":"paused while 1.2 GiB are copied; snapshots are left out"}"#
+        );
+        assert_eq!(row.subject(), "web");
+    }
+}
