@@ -19,7 +19,7 @@
 //! |---|---|---|
 //! | 1 | [`model`], [`progress`] | plain values; progress and cancellation |
 //! | 2 | [`incus`], [`archive`], [`target`] | the REST client; Incus' tar format; where backups live |
-//! | 3 | [`plan`] | what every operation's plan, consent and report are made of |
+//! | 3 | [`plan`], [`temporary`] | what every operation's plan, consent and report are made of; objects that exist on a server only while a run works |
 //! | 4 | [`backup`], [`restore`], [`list`] | the operations: create; restore; list, show and delete |
 //! | 5 | [`ui`] | tables, previews, prompts, progress bars, messages |
 //! | 6 | [`cli`] | arguments, context, signals, failures and exit codes |
@@ -54,6 +54,7 @@ pub mod plan;
 pub mod progress;
 pub mod restore;
 pub mod target;
+pub mod temporary;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod ui;

@@ -9,6 +9,7 @@
 //! ```
 
 mod component;
+mod compression;
 mod consistency;
 mod digest;
 mod name;
@@ -18,6 +19,7 @@ mod size;
 mod version;
 
 pub use component::{InvalidComponent, decode_component, encode_component};
+pub use compression::{CompressionChoice, InvalidCompression};
 pub use consistency::{Consistency, Method};
 pub use digest::{InvalidDigest, Sha256};
 pub use name::{

@@ -72,6 +72,37 @@ impl Owner {
         self.pid
     }
 
+    /// The process in a form that fits into a name: `BOOT-PIDNS-PID-START`, of the boot id its
+    /// first eight digits, of the namespace its number.
+    pub fn tag(&self) -> String {
+        let Self {
+            boot,
+            namespace,
+            pid,
+            start,
+            ..
+        } = self;
+        format!("{}-{}-{pid}-{start}", boot_prefix(boot), digits(namespace))
+    }
+
+    /// Looks whether the process of a [`tag`](Self::tag) still lives.
+    ///
+    /// A tag of another boot may be of another machine, so nothing is known of it.
+    pub fn liveness_of_tag(tag: &str) -> Liveness {
+        let parts: Vec<&str> = tag.split('-').collect();
+        let [boot, namespace, pid, start] = parts[..] else {
+            return Liveness::Unknown;
+        };
+        let Ok(pid) = pid.parse() else {
+            return Liveness::Unknown;
+        };
+        let this = Machine::current();
+        if boot != boot_prefix(&this.boot) || namespace != digits(&this.namespace) {
+            return Liveness::Unknown;
+        }
+        Self::liveness_here(pid, start)
+    }
+
     /// Looks whether the process still lives.
     pub fn liveness(&self) -> Liveness {
         let this = Machine::current();
@@ -84,9 +115,13 @@ impl Owner {
         if self.namespace != this.namespace {
             return Liveness::Unknown;
         }
-        match start_of(self.pid) {
-            Some(start) if start == self.start && self.pid == std::process::id() => Liveness::Own,
-            Some(start) if start == self.start => Liveness::Alive,
+        Self::liveness_here(self.pid, &self.start)
+    }
+
+    fn liveness_here(pid: u32, start: &str) -> Liveness {
+        match start_of(pid) {
+            Some(now) if now == start && pid == std::process::id() => Liveness::Own,
+            Some(now) if now == start => Liveness::Alive,
             _ => Liveness::Dead,
         }
     }
@@ -167,6 +202,16 @@ impl Machine {
             namespace: word(namespace.to_string_lossy().into_owned()),
         }
     }
+}
+
+/// Enough of a boot id to tell boots apart in a name.
+fn boot_prefix(boot: &str) -> &str {
+    boot.get(..8).unwrap_or(boot)
+}
+
+/// The number in the name of a namespace, such as `pid:[4026531836]`.
+fn digits(namespace: &str) -> String {
+    namespace.chars().filter(char::is_ascii_digit).collect()
 }
 
 /// When a process was started, in clock ticks since boot; nothing when there is no such process.

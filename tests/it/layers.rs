@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const ROWS: [&[&str]; 6] = [
     &["model", "progress"],
     &["incus", "archive", "target"],
-    &["plan"],
+    &["plan", "temporary"],
     &["backup", "restore", "list"],
     &["ui"],
     &["cli"],

@@ -1,0 +1,210 @@
+//! The changes that operations make to instances that exist, each awaited to its end.
+//!
+//! None of them can be cancelled half way: they take moments, and each is either done or not.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Mark;
+use crate::incus::{self, Client, Operation, OperationError, StateChange};
+use crate::model::{InstanceName, ProjectName};
+use crate::progress::Cancel;
+
+/// How long an instance may take to stop by itself before it is stopped by force.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why a change was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// The server refused it.
+    #[error("{0}")]
+    Incus(#[from] incus::Error),
+    /// The server tried and failed.
+    #[error("{0}")]
+    Operation(#[from] OperationError),
+    /// The instance is not there.
+    #[error("instance `{0}` does not exist")]
+    NoInstance(InstanceName),
+}
+
+async fn wait(client: &Client, operation: &Operation) -> Result<(), ChangeError> {
+    client.wait(operation, &Cancel::new(), |_| ()).await?;
+    Ok(())
+}
+
+/// Changes the configuration of an instance; everything else stays as it is.
+///
+/// Nothing is sent when the edit changes nothing. The server's answer to a change that crossed
+/// another one is an error (its `ETag` no longer fits).
+pub async fn edit_config(
+    client: &Client,
+    project: &ProjectName,
+    name: &InstanceName,
+    edit: impl FnOnce(&mut BTreeMap<String, String>),
+) -> Result<(), ChangeError> {
+    let found = client.instance(project, name).await?;
+    let (instance, etag) = found.ok_or_else(|| ChangeError::NoInstance(name.clone()))?;
+    let mut config = instance.config.clone();
+    edit(&mut config);
+    if config == instance.config {
+        return Ok(());
+    }
+    let mut body = serde_json::Map::new();
+    for key in [
+        "architecture",
+        "devices",
+        "ephemeral",
+        "profiles",
+        "stateful",
+        "description",
+    ] {
+        body.insert(
+            key.to_owned(),
+            instance.raw.get(key).cloned().unwrap_or(Value::Null),
+        );
+    }
+    body.insert("config".to_owned(), json!(config));
+    let operation = client
+        .update_instance(project, name, Value::Object(body), &etag)
+        .await?;
+    match wait(client, &operation).await {
+        // Its result is lost: what is there now says whether it was made.
+        Err(ChangeError::Operation(OperationError::Vanished { .. })) => {
+            let now = client.instance(project, name).await?;
+            match now {
+                Some((instance, _)) if instance.config == config => Ok(()),
+                _ => Err(ChangeError::NoInstance(name.clone())),
+            }
+        }
+        result => result,
+    }
+}
+
+/// Puts a mark on an instance.
+pub async fn mark(
+    client: &Client,
+    project: &ProjectName,
+    name: &InstanceName,
+    mark: &Mark,
+) -> Result<(), ChangeError> {
+    let keys = mark.config();
+    edit_config(client, project, name, |config| {
+        config.extend(keys.map(|(key, value)| (key.to_owned(), value)));
+    })
+    .await
+}
+
+/// Takes the mark off an instance.
+pub async fn unmark(
+    client: &Client,
+    project: &ProjectName,
+    name: &InstanceName,
+) -> Result<(), ChangeError> {
+    edit_config(client, project, name, |config| {
+        config.retain(|key, _| !Mark::KEYS.contains(&key.as_str()));
+    })
+    .await
+}
+
+/// Renames an instance, which must be stopped.
+pub async fn rename(
+    client: &Client,
+    project: &ProjectName,
+    from: &InstanceName,
+    to: &InstanceName,
+) -> Result<(), ChangeError> {
+    let operation = client.rename_instance(project, from, to).await?;
+    match wait(client, &operation).await {
+        Err(ChangeError::Operation(OperationError::Vanished { .. }))
+            if client.instance(project, to).await?.is_some() =>
+        {
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+/// Stops an instance: cleanly, and by force where it does not stop in time.
+pub async fn stop(
+    client: &Client,
+    project: &ProjectName,
+    name: &InstanceName,
+) -> Result<(), ChangeError> {
+    let clean = StateChange::Stop {
+        timeout: STOP_TIMEOUT,
+    };
+    if let Ok(operation) = client.change_state(project, name, clean).await
+        && wait(client, &operation).await.is_ok()
+    {
+        return Ok(());
+    }
+    if is_stopped(client, project, name).await? {
+        return Ok(());
+    }
+    let operation = client
+        .change_state(project, name, StateChange::ForceStop)
+        .await?;
+    match wait(client, &operation).await {
+        Err(_) if is_stopped(client, project, name).await? => Ok(()),
+        result => result,
+    }
+}
+
+async fn is_stopped(
+    client: &Client,
+    project: &ProjectName,
+    name: &InstanceName,
+) -> Result<bool, ChangeError> {
+    let found = client.instance(project, name).await?;
+    Ok(found.is_some_and(|(instance, _)| instance.is_stopped()))
+}
+
+/// Starts an instance; one that runs is as good.
+pub async fn start(
+    client: &Client,
+    project: &ProjectName,
+    name: &InstanceName,
+) -> Result<(), ChangeError> {
+    let found = client.instance(project, name).await?;
+    let (instance, _) = found.ok_or_else(|| ChangeError::NoInstance(name.clone()))?;
+    if !instance.is_stopped() {
+        return Ok(());
+    }
+    let operation = client
+        .change_state(project, name, StateChange::Start)
+        .await?;
+    wait(client, &operation).await
+}
+
+/// Deletes an instance, stopping it by force if it runs; one that is not there is as good.
+pub async fn delete(
+    client: &Client,
+    project: &ProjectName,
+    name: &InstanceName,
+) -> Result<(), ChangeError> {
+    let Some((instance, _)) = client.instance(project, name).await? else {
+        return Ok(());
+    };
+    if !instance.is_stopped() {
+        let operation = client
+            .change_state(project, name, StateChange::ForceStop)
+            .await?;
+        wait(client, &operation).await?;
+    }
+    if instance.config.contains_key("security.protection.delete") {
+        edit_config(client, project, name, |config| {
+            config.insert("security.protection.delete".to_owned(), "false".to_owned());
+        })
+        .await?;
+    }
+    let operation = client.delete_instance(project, name).await?;
+    match wait(client, &operation).await {
+        Err(error) => match client.instance(project, name).await? {
+            None => Ok(()),
+            Some(_) => Err(error),
+        },
+        Ok(()) => Ok(()),
+    }
+}

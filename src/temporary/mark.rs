@@ -1,0 +1,174 @@
+//! Marks and names of temporary objects.
+
+use std::collections::BTreeMap;
+
+use crate::model::{InstanceName, InvalidName, InvalidOwner, Liveness, Owner, RunId};
+
+/// The configuration key that names the run and process that made an instance.
+const OWNER: &str = "user.incus-backup";
+/// The configuration key that says what a temporary instance is for.
+const ROLE: &str = "user.incus-backup.role";
+/// The configuration key that names the instance that a temporary one stands for.
+const NAME: &str = "user.incus-backup.name";
+/// What every name of a temporary object begins with.
+const PREFIX: &str = "incus-backup-tmp-";
+
+/// What a temporary instance is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A copy that is exported and deleted.
+    Copy,
+    /// A restored instance that has not yet taken the name of the one it replaces.
+    Incoming,
+    /// An instance that is being replaced; it was running.
+    AsideRunning,
+    /// An instance that is being replaced; it was stopped.
+    AsideStopped,
+}
+
+impl Role {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Copy => "copy",
+            Self::Incoming => "incoming",
+            Self::AsideRunning => "aside-running",
+            Self::AsideStopped => "aside-stopped",
+        }
+    }
+
+    /// Whether it is the old instance of a replacement: somebody's only copy.
+    pub fn is_aside(self) -> bool {
+        matches!(self, Self::AsideRunning | Self::AsideStopped)
+    }
+}
+
+/// A mark that cannot be understood: whoever wrote it, the object is not touched.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidMark {
+    /// Who made it is not said.
+    #[error("{0}")]
+    Owner(#[from] InvalidOwner),
+    /// The name is none.
+    #[error("{0}")]
+    Name(#[from] InvalidName),
+    /// What it is for is not said.
+    #[error("`{0}` is not a role of a temporary instance")]
+    Role(String),
+}
+
+/// What a temporary instance says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// Who made it.
+    pub owner: Owner,
+    /// What it is for.
+    pub role: Role,
+    /// The instance that it stands for.
+    pub name: InstanceName,
+}
+
+impl Mark {
+    /// Every key that a mark may have.
+    pub const KEYS: [&'static str; 3] = [OWNER, ROLE, NAME];
+
+    /// The mark as configuration.
+    pub fn config(&self) -> [(&'static str, String); 3] {
+        [
+            (OWNER, self.owner.to_string()),
+            (ROLE, self.role.as_str().to_owned()),
+            (NAME, self.name.to_string()),
+        ]
+    }
+
+    /// Reads the mark of an instance; `None` where there is none.
+    pub fn read(config: &BTreeMap<String, String>) -> Result<Option<Self>, InvalidMark> {
+        let Some(owner) = config.get(OWNER) else {
+            return Ok(None);
+        };
+        let text = |key: &str| config.get(key).map(String::as_str).unwrap_or_default();
+        let role = match text(ROLE) {
+            "copy" => Role::Copy,
+            "incoming" => Role::Incoming,
+            "aside-running" => Role::AsideRunning,
+            "aside-stopped" => Role::AsideStopped,
+            other => return Err(InvalidMark::Role(other.to_owned())),
+        };
+        Ok(Some(Self {
+            owner: owner.parse()?,
+            role,
+            name: text(NAME).parse()?,
+        }))
+    }
+
+    /// Whether an instance carries a mark, understood or not.
+    pub fn is_on(config: &BTreeMap<String, String>) -> bool {
+        config.contains_key(OWNER)
+    }
+}
+
+/// The name of a run's `number`th temporary instance.
+pub fn instance_name(run: &RunId, number: usize) -> Result<InstanceName, InvalidName> {
+    format!("{PREFIX}{}-{number}", run.short()).parse()
+}
+
+/// The name of the server-side backup that a process makes of an instance.
+pub fn backup_name(owner: &Owner) -> String {
+    format!("{PREFIX}{}", owner.tag())
+}
+
+/// Whether a server-side backup was made by a process of this machine that has ended.
+///
+/// Those of other machines are left to their expiry.
+pub fn is_left_over_backup(name: &str) -> bool {
+    name.strip_prefix(PREFIX)
+        .is_some_and(|tag| Owner::liveness_of_tag(tag) == Liveness::Dead)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_survives_as_configuration() {
+        let owner = Owner::current(&RunId::begin());
+        for role in [
+            Role::Copy,
+            Role::Incoming,
+            Role::AsideRunning,
+            Role::AsideStopped,
+        ] {
+            let mark = Mark {
+                owner: owner.clone(),
+                role,
+                name: "web".parse().unwrap(),
+            };
+            let config = mark.config().map(|(key, value)| (key.to_owned(), value));
+            assert_eq!(Mark::read(&config.into()).unwrap(), Some(mark));
+        }
+    }
+
+    #[test]
+    fn an_instance_without_a_mark_has_none_and_a_broken_one_is_an_error() {
+        assert!(Mark::read(&BTreeMap::new()).unwrap().is_none());
+        let broken = BTreeMap::from([(OWNER.to_owned(), "x".to_owned())]);
+        assert!(Mark::read(&broken).is_err());
+        assert!(Mark::is_on(&broken));
+    }
+
+    #[test]
+    fn a_backup_of_this_process_is_not_left_over() {
+        let owner = Owner::current(&RunId::begin());
+        assert!(!is_left_over_backup(&backup_name(&owner)));
+        assert!(!is_left_over_backup("nightly"));
+    }
+
+    #[test]
+    fn a_temporary_instance_has_a_valid_name() {
+        let run = RunId::begin();
+        let name = instance_name(&run, 12).unwrap();
+        assert_eq!(
+            name.as_str(),
+            format!("incus-backup-tmp-{}-12", run.short())
+        );
+    }
+}

@@ -1,0 +1,222 @@
+//! What becomes of the temporary instances that a killed run left behind (pure).
+//!
+//! # Design
+//!
+//! A replacement goes: mark the old instance as aside, stop it, rename it away, rename the new one
+//! (marked as incoming) into its place, delete the old one, take the mark off the new one. Wherever
+//! that was cut off, one of two things is true: the new instance stands under the name, still
+//! marked, and the old one can go; or it does not, and the old one comes back. An old instance whose
+//! name has been taken by something that carries no such mark is left alone and told of.
+
+use super::{Mark, Role};
+use crate::model::{InstanceName, Liveness};
+
+/// An instance that carries a mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The name that it has now.
+    pub name: InstanceName,
+    /// Its mark.
+    pub mark: Mark,
+    /// Whether the process that made it still lives.
+    pub liveness: Liveness,
+}
+
+/// What to do about one instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// Delete it: nothing needs it.
+    Delete(InstanceName),
+    /// Take the mark off: it is in its place. Start it if it was running before.
+    Keep {
+        /// The instance.
+        name: InstanceName,
+        /// Whether it ran before the run that was killed stopped it.
+        start: bool,
+    },
+    /// Give it its own name back.
+    PutBack {
+        /// The name that it has now.
+        aside: InstanceName,
+        /// Its own name.
+        name: InstanceName,
+        /// Whether it ran before the run that was killed stopped it.
+        start: bool,
+    },
+    /// Tell the user: it was replaced, but something else has its name now.
+    Leave {
+        /// The name that it has now.
+        aside: InstanceName,
+        /// Its own name.
+        name: InstanceName,
+    },
+}
+
+/// Says what to do about the marked instances of one project, in the order in which to do it.
+///
+/// `exists` tells whether the project has an instance of a name. What belongs to a process that
+/// lives, or that cannot be seen from here, is not touched.
+pub fn remedies(found: &[Found], exists: impl Fn(&InstanceName) -> bool) -> Vec<Remedy> {
+    let dead = || found.iter().filter(|item| item.liveness == Liveness::Dead);
+    let in_place = |name: &InstanceName, run: &str| {
+        dead().any(|item| {
+            item.name == *name
+                && item.mark.role == Role::Incoming
+                && item.mark.name == *name
+                && item.mark.owner.run() == run
+        })
+    };
+    let mut first = Vec::new();
+    let mut last = Vec::new();
+    for item in dead() {
+        let Found { name, mark, .. } = item;
+        match mark.role {
+            Role::Incoming if mark.name == *name => {
+                last.push(Remedy::Keep {
+                    name: name.clone(),
+                    start: false,
+                });
+            }
+            Role::Copy | Role::Incoming => first.push(Remedy::Delete(name.clone())),
+            Role::AsideRunning | Role::AsideStopped => {
+                let start = mark.role == Role::AsideRunning;
+                let (aside, own) = (name.clone(), mark.name.clone());
+                first.push(if aside == own {
+                    Remedy::Keep { name: aside, start }
+                } else if in_place(&own, mark.owner.run()) {
+                    Remedy::Delete(aside)
+                } else if exists(&own) {
+                    Remedy::Leave { aside, name: own }
+                } else {
+                    Remedy::PutBack {
+                        aside,
+                        name: own,
+                        start,
+                    }
+                });
+            }
+        }
+    }
+    first.append(&mut last);
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Owner, RunId};
+
+    fn name(text: &str) -> InstanceName {
+        text.parse().unwrap()
+    }
+
+    fn found(owner: &Owner, now: &str, role: Role, own: &str) -> Found {
+        let mark = Mark {
+            owner: owner.clone(),
+            role,
+            name: name(own),
+        };
+        Found {
+            name: name(now),
+            mark,
+            liveness: Liveness::Dead,
+        }
+    }
+
+    fn owner() -> Owner {
+        Owner::current(&RunId::begin())
+    }
+
+    #[test]
+    fn a_copy_is_deleted() {
+        let items = [found(&owner(), "tmp-1", Role::Copy, "web")];
+        assert_eq!(remedies(&items, |_| true), [Remedy::Delete(name("tmp-1"))]);
+    }
+
+    #[test]
+    fn what_a_living_or_unseen_process_owns_is_not_touched() {
+        for liveness in [Liveness::Own, Liveness::Alive, Liveness::Unknown] {
+            let items = [Found {
+                liveness,
+                ..found(&owner(), "tmp-1", Role::Copy, "web")
+            }];
+            assert_eq!(remedies(&items, |_| true), []);
+        }
+    }
+
+    #[test]
+    fn before_the_swap_the_old_one_stays_and_the_new_one_goes() {
+        let owner = owner();
+        let items = [
+            found(&owner, "web", Role::AsideRunning, "web"),
+            found(&owner, "tmp-1", Role::Incoming, "web"),
+        ];
+        let start = Remedy::Keep {
+            name: name("web"),
+            start: true,
+        };
+        assert_eq!(
+            remedies(&items, |_| true),
+            [start, Remedy::Delete(name("tmp-1"))]
+        );
+    }
+
+    #[test]
+    fn between_the_renames_the_old_one_comes_back() {
+        let owner = owner();
+        let items = [
+            found(&owner, "tmp-1", Role::Incoming, "web"),
+            found(&owner, "tmp-2", Role::AsideRunning, "web"),
+        ];
+        let back = Remedy::PutBack {
+            aside: name("tmp-2"),
+            name: name("web"),
+            start: true,
+        };
+        assert_eq!(
+            remedies(&items, |_| false),
+            [Remedy::Delete(name("tmp-1")), back]
+        );
+    }
+
+    #[test]
+    fn after_the_swap_the_old_one_goes_and_then_the_mark() {
+        let owner = owner();
+        let items = [
+            found(&owner, "web", Role::Incoming, "web"),
+            found(&owner, "tmp-2", Role::AsideStopped, "web"),
+        ];
+        let kept = Remedy::Keep {
+            name: name("web"),
+            start: false,
+        };
+        assert_eq!(
+            remedies(&items, |_| true),
+            [Remedy::Delete(name("tmp-2")), kept]
+        );
+    }
+
+    #[test]
+    fn an_old_one_whose_name_something_else_has_is_left_alone() {
+        let items = [found(&owner(), "tmp-2", Role::AsideStopped, "web")];
+        let left = Remedy::Leave {
+            aside: name("tmp-2"),
+            name: name("web"),
+        };
+        assert_eq!(remedies(&items, |_| true), [left]);
+        // Nor does the new instance of another run stand in for this one's.
+        let items = [
+            found(&owner(), "web", Role::Incoming, "web"),
+            found(&owner(), "tmp-2", Role::AsideStopped, "web"),
+        ];
+        let left = Remedy::Leave {
+            aside: name("tmp-2"),
+            name: name("web"),
+        };
+        let kept = Remedy::Keep {
+            name: name("web"),
+            start: false,
+        };
+        assert_eq!(remedies(&items, |_| true), [left, kept]);
+    }
+}
