@@ -1,1 +1,34 @@
-//! The Incus REST client.
+//! The client of Incus' REST API: remotes and certificates as `incus` itself resolves them, requests
+//! over its UNIX socket or HTTPS, operations awaited to their true end.
+//!
+//! Knows nothing of archives and targets. Features are told by `api_extensions`, never by version:
+//! distributions backport.
+//!
+//! # What holds
+//!
+//! - Every request names its project.
+//! - A POST is never sent twice: its answer may have been lost after it was done.
+//! - Bodies of backups are streamed, never held.
+
+mod client;
+mod config;
+mod connect;
+mod environment;
+mod error;
+mod event;
+mod export;
+mod instance;
+mod object;
+mod operation;
+mod request;
+mod tls;
+
+pub use client::{Client, ServerInfo};
+pub use config::{Config, ConfigError, Remote};
+pub use connect::ConnectError;
+pub use environment::Environment;
+pub use error::Error;
+pub use export::{BackupRequest, ChunkStream, DirectBackup, Download, ImportHeaders, Outcome};
+pub use instance::{Device, ETag, Instance, InstanceSnapshot, StateChange};
+pub use object::{Pool, Profile, Project};
+pub use operation::{Operation, OperationError};

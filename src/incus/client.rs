@@ -1,0 +1,116 @@
+//! A connection to one server.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Error;
+use super::request::{Request, decode};
+use crate::model::{ProjectName, Sha256};
+
+/// A server, reached and trusted.
+#[derive(Debug)]
+pub struct Client {
+    pub(super) http: reqwest::Client,
+    /// What every URL begins with, such as `https://host:8443`.
+    pub(super) base: String,
+    pub(super) server: ServerInfo,
+    /// The project that the socket of `incus-user` gives its user.
+    pub(super) own_project: Option<ProjectName>,
+}
+
+/// What a server says about itself.
+#[derive(Debug, Clone)]
+pub struct ServerInfo {
+    /// Its name.
+    pub name: String,
+    /// Its version, for people: features are told by `api_extensions`.
+    pub version: String,
+    /// What its API can do.
+    pub api_extensions: Vec<String>,
+    /// The SHA-256 of its certificate: in a cluster the same on every member.
+    pub certificate_fingerprint: Sha256,
+    /// Whether it is a member of a cluster.
+    pub clustered: bool,
+    /// The architectures that it runs.
+    pub architectures: Vec<String>,
+    /// Whether it trusts this client.
+    pub trusted: bool,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    api_extensions: Option<Vec<String>>,
+    #[serde(default)]
+    auth: String,
+    #[serde(default)]
+    environment: Option<Surroundings>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Surroundings {
+    server_name: String,
+    server_version: String,
+    server_clustered: bool,
+    certificate_fingerprint: String,
+    architectures: Option<Vec<String>>,
+}
+
+impl ServerInfo {
+    /// Understands the answer to `GET /1.0`.
+    pub(super) fn parse(value: Value) -> Result<Self, Error> {
+        let action = "read what the server is";
+        let answer: Answer = decode(value, action)?;
+        let trusted = answer.auth == "trusted";
+        let around = answer.environment.unwrap_or_default();
+        let fingerprint = around.certificate_fingerprint.parse();
+        let certificate_fingerprint = match fingerprint {
+            Ok(fingerprint) => fingerprint,
+            // An untrusted client is not told.
+            Err(_) if !trusted => Sha256([0; 32]),
+            Err(_) => {
+                return Err(Error::Protocol {
+                    action: action.to_owned(),
+                    cause: None,
+                });
+            }
+        };
+        Ok(Self {
+            name: around.server_name,
+            version: around.server_version,
+            api_extensions: answer.api_extensions.unwrap_or_default(),
+            certificate_fingerprint,
+            clustered: around.server_clustered,
+            architectures: around.architectures.unwrap_or_default(),
+            trusted,
+        })
+    }
+}
+
+impl Client {
+    /// What the server says about itself.
+    pub fn server(&self) -> &ServerInfo {
+        &self.server
+    }
+
+    /// Whether the server's API has an extension.
+    pub fn has(&self, extension: &str) -> bool {
+        self.server
+            .api_extensions
+            .iter()
+            .any(|known| known == extension)
+    }
+
+    /// The project of a user who reaches the server by the socket of `incus-user`.
+    pub fn own_project(&self) -> Option<&ProjectName> {
+        self.own_project.as_ref()
+    }
+
+    pub(super) async fn read_server(&self) -> Result<ServerInfo, Error> {
+        let (value, _) = self
+            .read(&Request::get(&[], "read what the server is"))
+            .await?;
+        ServerInfo::parse(value)
+    }
+}

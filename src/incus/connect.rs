@@ -1,0 +1,397 @@
+//! From a remote's name to a server that answers.
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+
+use super::client::{Client, ServerInfo};
+use super::config::{Config, ConfigError, Remote};
+use super::tls::{self, TlsError};
+use super::{Environment, Error};
+use crate::model::{ProjectName, RemoteName, Sha256};
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How long a server may take to answer at all: it reads a whole upload, or prepares a whole export,
+/// before it does (the Go client waits as long).
+const ANSWER: Duration = Duration::from_secs(3600);
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The configuration lacks it, or cannot be used.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    /// It serves images to everybody.
+    #[error("the remote `{0}` is not a private server: it has images only")]
+    NotPrivate(RemoteName),
+    /// It has no address, or one that is none.
+    #[error("the remote `{remote}` has no usable address: `{address}`")]
+    Address {
+        /// The remote.
+        remote: RemoteName,
+        /// What stands there.
+        address: String,
+    },
+    /// Nobody listens on the socket.
+    #[error("no Incus daemon answers on `{}`", socket.display())]
+    NotRunning {
+        /// The socket.
+        socket: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The socket is not for this user.
+    #[error("no permission to use `{}`", socket.display())]
+    Permission {
+        /// The socket.
+        socket: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// Certificates or keys cannot be used.
+    #[error("cannot connect to the remote `{remote}`")]
+    Tls {
+        /// The remote.
+        remote: RemoteName,
+        /// Why.
+        #[source]
+        cause: TlsError,
+    },
+    /// The server is not the one that it should be.
+    #[error("the certificate of the remote `{remote}` is not the one that is trusted")]
+    WrongCertificate {
+        /// The remote.
+        remote: RemoteName,
+        /// Why.
+        #[source]
+        cause: Error,
+    },
+    /// Nobody answers there.
+    #[error("cannot reach the remote `{remote}` at {address}")]
+    Unreachable {
+        /// The remote.
+        remote: RemoteName,
+        /// The last address that was tried.
+        address: String,
+        /// Why.
+        #[source]
+        cause: Error,
+    },
+    /// The server does not know this client.
+    #[error("the remote `{0}` does not trust this client")]
+    Untrusted(RemoteName),
+    /// It answers, but not as Incus does.
+    #[error("the remote `{remote}` does not answer as Incus does")]
+    NotIncus {
+        /// The remote.
+        remote: RemoteName,
+        /// Why.
+        #[source]
+        cause: Error,
+    },
+}
+
+impl ConnectError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Config(ConfigError::NoRemote(_)) => {
+                Some("`incus remote list` shows the remotes".to_owned())
+            }
+            Self::NotRunning { .. } => Some(
+                "start it (`systemctl start incus`), or say where it is with INCUS_SOCKET or \
+                 INCUS_DIR"
+                    .to_owned(),
+            ),
+            Self::Permission { .. } => {
+                Some("be root, or a member of the group `incus-admin`".to_owned())
+            }
+            Self::Tls {
+                cause: TlsError::NoClientCertificate { .. },
+                remote,
+            } => Some(format!(
+                "`incus remote add {remote} …` or `incus remote generate-certificate` makes one"
+            )),
+            Self::WrongCertificate { remote, .. } => Some(format!(
+                "if the server was set up anew, add it again: incus remote remove {remote}; incus \
+                 remote add {remote} …"
+            )),
+            Self::Untrusted(remote) => Some(format!(
+                "on the server, `incus config trust add NAME` gives a token for `incus remote add \
+                 {remote} TOKEN`"
+            )),
+            Self::Unreachable { .. } => {
+                Some("is the server up, and its `core.https_address` set?".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A UNIX socket, and whether it is that of `incus-user`.
+struct Socket {
+    path: PathBuf,
+    of_user: bool,
+}
+
+impl Client {
+    /// Connects to a remote and asks the server what it is.
+    pub async fn connect(
+        config: &Config,
+        name: &RemoteName,
+        environment: &Environment,
+    ) -> Result<Self, ConnectError> {
+        let remote = config.remote(name)?;
+        if !remote.is_private() {
+            return Err(ConnectError::NotPrivate(name.clone()));
+        }
+        let mut last = None;
+        for address in remote.addresses() {
+            let connected = match address.strip_prefix("unix:") {
+                Some(rest) => unix(name, rest, environment).await,
+                None => https(config, name, remote, address, environment).await,
+            };
+            match connected {
+                Err(error @ ConnectError::Unreachable { .. }) => last = Some(error),
+                result => return result,
+            }
+        }
+        Err(last.unwrap_or_else(|| ConnectError::Address {
+            remote: name.clone(),
+            address: remote.addr.clone(),
+        }))
+    }
+
+    async fn greeted(mut self, name: &RemoteName, address: &str) -> Result<Self, ConnectError> {
+        let remote = name.clone();
+        let server = self.read_server().await.map_err(|cause| match &cause {
+            Error::Transport { cause: inner, .. } if tls::is_about_certificates(inner) => {
+                ConnectError::WrongCertificate { remote, cause }
+            }
+            Error::Transport { .. } => ConnectError::Unreachable {
+                remote,
+                address: address.to_owned(),
+                cause,
+            },
+            _ => ConnectError::NotIncus { remote, cause },
+        })?;
+        if !server.trusted {
+            return Err(ConnectError::Untrusted(name.clone()));
+        }
+        self.server = server;
+        Ok(self)
+    }
+}
+
+/// A server that nothing is known of yet.
+fn unknown() -> ServerInfo {
+    ServerInfo {
+        name: String::new(),
+        version: String::new(),
+        api_extensions: Vec::new(),
+        certificate_fingerprint: Sha256([0; 32]),
+        clustered: false,
+        architectures: Vec::new(),
+        trusted: false,
+    }
+}
+
+fn builder(tls: rustls::ClientConfig) -> reqwest::ClientBuilder {
+    reqwest::Client::builder()
+        .http1_only()
+        .connect_timeout(CONNECT)
+        .read_timeout(ANSWER)
+        // The server closes idle connections after 30 s; one that it just closed must not be used.
+        .pool_idle_timeout(Duration::from_secs(10))
+        .redirect(Policy::none())
+        .tls_backend_preconfigured(tls)
+}
+
+async fn unix(
+    name: &RemoteName,
+    rest: &str,
+    environment: &Environment,
+) -> Result<Client, ConnectError> {
+    let given = rest.strip_prefix("//").unwrap_or(rest);
+    let socket = find_socket(given, environment);
+    probe(&socket.path)?;
+    let tls = tls::none().map_err(|cause| ConnectError::Tls {
+        remote: name.clone(),
+        cause,
+    })?;
+    let http = builder(tls)
+        .no_proxy()
+        .unix_socket(socket.path.clone())
+        .build();
+    let address = socket.path.display().to_string();
+    let http = http.map_err(|cause| unbuilt(name, &address, cause))?;
+    let own = format!("user-{}", environment.uid);
+    let own_project = if socket.of_user {
+        own.parse().ok()
+    } else {
+        None
+    };
+    let client = Client {
+        http,
+        base: "http://incus".to_owned(),
+        server: unknown(),
+        own_project,
+    };
+    client.greeted(name, &address).await
+}
+
+/// Says plainly what is wrong with a socket, before a request only says that it failed.
+fn probe(socket: &Path) -> Result<(), ConnectError> {
+    match UnixStream::connect(socket) {
+        Ok(_) => Ok(()),
+        Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => {
+            Err(ConnectError::Permission {
+                socket: socket.to_owned(),
+                cause,
+            })
+        }
+        Err(cause) => Err(ConnectError::NotRunning {
+            socket: socket.to_owned(),
+            cause,
+        }),
+    }
+}
+
+/// Finds the daemon's socket as the client does (`ConnectIncusUnix`).
+fn find_socket(given: &str, environment: &Environment) -> Socket {
+    let admin = |path: PathBuf| Socket {
+        path,
+        of_user: false,
+    };
+    if !given.is_empty() {
+        return admin(PathBuf::from(given));
+    }
+    if let Some(path) = &environment.incus_socket {
+        return admin(path.clone());
+    }
+    let folder = environment.incus_dir.clone().unwrap_or_else(|| {
+        let run = PathBuf::from("/run/incus");
+        if run.join("unix.socket").symlink_metadata().is_ok() {
+            run
+        } else {
+            PathBuf::from("/var/lib/incus")
+        }
+    });
+    let socket = folder.join("unix.socket");
+    let user = folder.join("unix.socket.user");
+    let writable = |path: &Path| rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
+    if !writable(&socket) && writable(&user) {
+        return Socket {
+            path: user,
+            of_user: true,
+        };
+    }
+    admin(socket)
+}
+
+async fn https(
+    config: &Config,
+    name: &RemoteName,
+    remote: &Remote,
+    address: &str,
+    environment: &Environment,
+) -> Result<Client, ConnectError> {
+    let base = address.trim_end_matches('/');
+    if !base.starts_with("https://") || base.len() == "https://".len() {
+        let address = address.to_owned();
+        return Err(ConnectError::Address {
+            remote: name.clone(),
+            address,
+        });
+    }
+    let tls =
+        tls::of_remote(config, name, remote, environment).map_err(|cause| ConnectError::Tls {
+            remote: name.clone(),
+            cause,
+        })?;
+    let mut http = builder(tls).no_proxy();
+    if let Some(proxy) = &environment.https_proxy {
+        let proxy = reqwest::Proxy::https(proxy).map_err(|cause| unbuilt(name, base, cause))?;
+        let except = environment
+            .no_proxy
+            .as_deref()
+            .and_then(reqwest::NoProxy::from_string);
+        http = http.proxy(proxy.no_proxy(except));
+    }
+    let http = http.build().map_err(|cause| unbuilt(name, base, cause))?;
+    let client = Client {
+        http,
+        base: base.to_owned(),
+        server: unknown(),
+        own_project: None,
+    };
+    client.greeted(name, base).await
+}
+
+fn unbuilt(name: &RemoteName, address: &str, cause: reqwest::Error) -> ConnectError {
+    let cause = Error::Transport {
+        action: "set the connection up".to_owned(),
+        cause,
+    };
+    ConnectError::Unreachable {
+        remote: name.clone(),
+        address: address.to_owned(),
+        cause,
+    }
+}
+
+/// The project that is meant on a server where none was named.
+impl Client {
+    /// The named project, or that of the user's own socket, or `default`.
+    pub fn project_or_own(&self, named: Option<ProjectName>) -> ProjectName {
+        named
+            .or_else(|| self.own_project.clone())
+            .unwrap_or_else(ProjectName::default_project)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_socket_is_found_as_the_client_finds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |environment: &Environment, given: &str| find_socket(given, environment).path;
+        let dir = Environment {
+            incus_dir: Some(folder.path().to_owned()),
+            ..Environment::default()
+        };
+        assert_eq!(at(&dir, ""), folder.path().join("unix.socket"));
+        assert_eq!(at(&dir, "/given"), Path::new("/given"));
+        let both = Environment {
+            incus_socket: Some("/named".into()),
+            ..dir.clone()
+        };
+        assert_eq!(at(&both, ""), Path::new("/named"));
+        std::fs::write(folder.path().join("unix.socket.user"), "").unwrap();
+        let socket = find_socket("", &dir);
+        assert!(socket.of_user);
+        assert_eq!(socket.path, folder.path().join("unix.socket.user"));
+        std::fs::write(folder.path().join("unix.socket"), "").unwrap();
+        assert!(!find_socket("", &dir).of_user);
+    }
+
+    #[test]
+    fn a_daemon_that_does_not_run_is_told_by_its_socket() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("unix.socket");
+        let error = probe(&socket).unwrap_err();
+        assert!(
+            matches!(&error, ConnectError::NotRunning { .. }),
+            "{error:?}"
+        );
+        assert!(error.hint().unwrap().contains("INCUS_SOCKET"));
+    }
+}

@@ -1,0 +1,300 @@
+//! Exports and imports of instances.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+use jiff::Timestamp;
+use reqwest::Method;
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use super::Error;
+use super::client::Client;
+use super::event::EventStream;
+use super::operation::{Operation, OperationError};
+use super::request::{Request, open};
+use crate::model::{InstanceName, PoolName, ProjectName};
+
+/// How long after a stream's end the operation may take to say how it ended.
+const VERDICT: Duration = Duration::from_secs(20);
+
+/// What is asked of an export.
+#[derive(Debug, Clone)]
+pub struct BackupRequest {
+    /// The name of a backup that is kept on the server; none for a stream.
+    pub name: Option<String>,
+    /// When the server deletes it.
+    pub expires_at: Option<Timestamp>,
+    /// Leave snapshots out.
+    pub instance_only: bool,
+    /// Use the storage driver's own format.
+    pub optimized: bool,
+}
+
+impl BackupRequest {
+    /// The request as the API takes it. The server is never asked to compress: it does not say when
+    /// that fails.
+    fn body(&self) -> serde_json::Value {
+        let mut body = json!({
+            "instance_only": self.instance_only,
+            "optimized_storage": self.optimized,
+            "compression_algorithm": "none",
+        });
+        if let Some(name) = &self.name {
+            body["name"] = json!(name);
+        }
+        if let Some(expires_at) = self.expires_at {
+            body["expires_at"] = json!(expires_at);
+        }
+        body
+    }
+}
+
+/// The chunks of a body.
+pub type ChunkStream = Pin<Box<dyn Stream<Item = Result<Bytes, Error>> + Send>>;
+
+/// A backup that comes in.
+pub struct Download {
+    /// The size of the whole backup, where the server says it.
+    pub total: Option<u64>,
+    /// What comes.
+    pub stream: ChunkStream,
+}
+
+impl std::fmt::Debug for Download {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Download")
+            .field("total", &self.total)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An export that is streamed while it is made, and what the server says of it.
+pub struct DirectBackup {
+    /// What comes.
+    pub stream: ChunkStream,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+impl std::fmt::Debug for DirectBackup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DirectBackup").finish_non_exhaustive()
+    }
+}
+
+/// The end of the operation behind a stream, told by events: its id is not in the answer.
+#[derive(Debug)]
+pub struct Outcome(Option<JoinHandle<Option<Result<(), OperationError>>>>);
+
+impl Outcome {
+    /// Waits for the operation's end. Where events are not to be had, or say nothing of it in time,
+    /// the operation is `Vanished`: then only the stream itself tells.
+    pub async fn wait(self) -> Result<(), OperationError> {
+        let vanished = || OperationError::Vanished {
+            description: "export".to_owned(),
+        };
+        let Some(mut watch) = self.0 else {
+            return Err(vanished());
+        };
+        let Ok(ended) = tokio::time::timeout(VERDICT, &mut watch).await else {
+            watch.abort();
+            return Err(vanished());
+        };
+        ended.ok().flatten().unwrap_or_else(|| Err(vanished()))
+    }
+}
+
+/// Where an import goes to.
+#[derive(Debug, Clone)]
+pub struct ImportHeaders {
+    /// The name of the instance.
+    pub name: InstanceName,
+    /// The pool; none for the one that the archive names.
+    pub pool: Option<PoolName>,
+}
+
+impl Client {
+    /// The names of the backups of an instance that the server keeps.
+    pub async fn backups(
+        &self,
+        project: &ProjectName,
+        name: &InstanceName,
+    ) -> Result<Vec<String>, Error> {
+        let segments = ["instances", name.as_str(), "backups"];
+        let action = format!("list the backups of `{name}`");
+        let all: Vec<serde_json::Value> = self.list(&segments, Some(project), &action).await?;
+        let last = |item: &serde_json::Value| {
+            let name = item["name"].as_str().unwrap_or_default();
+            name.rsplit('/').next().unwrap_or_default().to_owned()
+        };
+        Ok(all.iter().map(last).collect())
+    }
+
+    /// Has the server make a backup that it keeps.
+    pub async fn create_backup(
+        &self,
+        project: &ProjectName,
+        name: &InstanceName,
+        request: &BackupRequest,
+    ) -> Result<Operation, Error> {
+        let action = format!("export instance `{name}`");
+        let post = Request::new(
+            Method::POST,
+            &["instances", name.as_str(), "backups"],
+            action,
+        );
+        self.begin(&post.project(project).json(request.body()))
+            .await
+    }
+
+    /// Downloads a backup that the server keeps, from an offset on.
+    pub async fn download_backup(
+        &self,
+        project: &ProjectName,
+        name: &InstanceName,
+        backup: &str,
+        offset: u64,
+    ) -> Result<Download, Error> {
+        let action = format!("download the export of `{name}`");
+        let segments = ["instances", name.as_str(), "backups", backup, "export"];
+        let mut get = Request::get(&segments, action.clone()).project(project);
+        if offset > 0 {
+            get = get.header("range", &format!("bytes={offset}-"));
+        }
+        let response = self.send(&get, None).await?;
+        let wanted = if offset > 0 { 206 } else { 200 };
+        if response.status().as_u16() != wanted {
+            open(response, &action).await?;
+            return Err(Error::Protocol {
+                action,
+                cause: None,
+            });
+        }
+        let total = response.content_length().map(|left| offset + left);
+        Ok(Download {
+            total,
+            stream: chunks(response, action),
+        })
+    }
+
+    /// Deletes a backup that the server keeps.
+    pub async fn delete_backup(
+        &self,
+        project: &ProjectName,
+        name: &InstanceName,
+        backup: &str,
+    ) -> Result<Operation, Error> {
+        let action = format!("delete backup `{backup}` of `{name}`");
+        let segments = ["instances", name.as_str(), "backups", backup];
+        self.begin(&Request::new(Method::DELETE, &segments, action).project(project))
+            .await
+    }
+
+    /// Has the server stream an export while it makes it (`direct_backup`).
+    pub async fn direct_backup(
+        &self,
+        project: &ProjectName,
+        name: &InstanceName,
+        request: &BackupRequest,
+    ) -> Result<DirectBackup, Error> {
+        let action = format!("export instance `{name}`");
+        // Before the request, or the operation may have ended before anybody listens.
+        let events = self.events(project).await;
+        let events = events
+            .inspect_err(|error| tracing::debug!(%error, "no events"))
+            .ok();
+        let post = Request::new(
+            Method::POST,
+            &["instances", name.as_str(), "backups"],
+            action.clone(),
+        );
+        let post = post.project(project).json(request.body());
+        let post = post.header("accept", "application/octet-stream");
+        let response = self.send(&post, None).await?;
+        let kind = response
+            .headers()
+            .get("content-type")
+            .and_then(|value| value.to_str().ok());
+        if !response.status().is_success() || kind != Some("application/octet-stream") {
+            open(response, &action).await?;
+            return Err(Error::Protocol {
+                action,
+                cause: None,
+            });
+        }
+        let watched = events.map(|events| tokio::spawn(watch(events, name.as_str().to_owned())));
+        Ok(DirectBackup {
+            stream: chunks(response, action),
+            outcome: Outcome(watched),
+        })
+    }
+
+    /// Sends an archive to be imported. An answer that comes before the whole body was sent ends the
+    /// sending.
+    pub async fn import_backup(
+        &self,
+        project: &ProjectName,
+        headers: &ImportHeaders,
+        body: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+    ) -> Result<Operation, Error> {
+        let action = format!("import instance `{}`", headers.name);
+        let mut post = Request::new(Method::POST, &["instances"], action.clone())
+            .project(project)
+            .header("content-type", "application/octet-stream")
+            .header("x-incus-name", headers.name.as_str());
+        if let Some(pool) = &headers.pool {
+            post = post.header("x-incus-pool", pool.as_str());
+        }
+        let response = self
+            .send(&post, Some(reqwest::Body::wrap_stream(body)))
+            .await?;
+        let envelope = open(response, &action).await?;
+        Operation::parse(envelope.metadata, &action)
+    }
+}
+
+fn chunks(response: reqwest::Response, action: String) -> ChunkStream {
+    let failed = move |cause| Error::Transport {
+        action: action.clone(),
+        cause,
+    };
+    Box::pin(
+        response
+            .bytes_stream()
+            .map(move |chunk| chunk.map_err(&failed)),
+    )
+}
+
+/// Waits for the end of the first export of an instance that begins from now on.
+async fn watch(mut events: EventStream, name: String) -> Option<Result<(), OperationError>> {
+    let mut id: Option<String> = None;
+    while let Some(operation) = events.next().await {
+        let ours = match &id {
+            Some(id) => operation.id == *id,
+            None => is_export_of(&operation, &name),
+        };
+        if !ours {
+            continue;
+        }
+        if let Some(end) = operation.ended() {
+            return Some(end);
+        }
+        id = Some(operation.id);
+    }
+    None
+}
+
+fn is_export_of(operation: &Operation, name: &str) -> bool {
+    let urls = operation
+        .resources
+        .iter()
+        .flatten()
+        .flat_map(|(_, urls)| urls);
+    operation.description == "Backing up instance"
+        && urls
+            .map(|url| url.split('?').next().unwrap_or(url))
+            .any(|url| url.split('/').any(|segment| segment == name))
+}

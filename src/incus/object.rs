@@ -1,0 +1,147 @@
+//! Projects, pools, profiles, networks and volumes.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Error;
+use super::client::Client;
+use super::request::{Request, decode};
+use crate::model::{PoolName, ProjectName};
+
+/// A project.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Project {
+    /// Its name.
+    pub name: ProjectName,
+    /// Its configuration.
+    #[serde(default)]
+    pub config: BTreeMap<String, String>,
+}
+
+/// A storage pool.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Pool {
+    /// Its name.
+    pub name: PoolName,
+    /// Its driver, such as `dir`.
+    pub driver: String,
+    /// Its configuration.
+    #[serde(default)]
+    pub config: BTreeMap<String, String>,
+}
+
+/// A profile.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// Its name.
+    pub name: String,
+    /// The whole object.
+    pub raw: Value,
+}
+
+/// What lists of names are made of.
+#[derive(Deserialize)]
+struct Name {
+    name: String,
+}
+
+impl Client {
+    /// Every project that can be seen.
+    pub async fn projects(&self) -> Result<Vec<Project>, Error> {
+        self.list(&["projects"], None, "list projects").await
+    }
+
+    /// One project.
+    pub async fn project(&self, name: &ProjectName) -> Result<Option<Project>, Error> {
+        let action = format!("read project `{name}`");
+        let request = Request::get(&["projects", name.as_str()], action.clone());
+        match self.read_some(&request).await? {
+            Some((value, _)) => Ok(Some(decode(value, &action)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Creates a project.
+    pub async fn create_project(&self, name: &ProjectName) -> Result<(), Error> {
+        let action = format!("create project `{name}`");
+        let request = Request::new(Method::POST, &["projects"], action);
+        let body = json!({ "name": name, "config": { "features.images": "false" } });
+        self.exchange(&request.json(body)).await.map(drop)
+    }
+
+    /// Deletes a project.
+    pub async fn delete_project(&self, name: &ProjectName) -> Result<(), Error> {
+        let action = format!("delete project `{name}`");
+        let request = Request::new(Method::DELETE, &["projects", name.as_str()], action);
+        self.exchange(&request).await.map(drop)
+    }
+
+    /// Every storage pool.
+    pub async fn pools(&self) -> Result<Vec<Pool>, Error> {
+        self.list(&["storage-pools"], None, "list storage pools")
+            .await
+    }
+
+    /// The names of the profiles that instances of a project can use.
+    pub async fn profiles(&self, project: &ProjectName) -> Result<Vec<String>, Error> {
+        self.names(&["profiles"], project, "list profiles").await
+    }
+
+    /// One profile.
+    pub async fn profile(
+        &self,
+        project: &ProjectName,
+        name: &str,
+    ) -> Result<Option<Profile>, Error> {
+        let request = Request::get(&["profiles", name], format!("read profile `{name}`"));
+        let found = self.read_some(&request.project(project)).await?;
+        Ok(found.map(|(raw, _)| Profile {
+            name: name.to_owned(),
+            raw,
+        }))
+    }
+
+    /// The names of the networks that instances of a project can use.
+    pub async fn networks(&self, project: &ProjectName) -> Result<Vec<String>, Error> {
+        self.names(&["networks"], project, "list networks").await
+    }
+
+    /// The names of the custom volumes of a pool that instances of a project can mount.
+    pub async fn custom_volumes(
+        &self,
+        pool: &PoolName,
+        project: &ProjectName,
+    ) -> Result<Vec<String>, Error> {
+        let segments = ["storage-pools", pool.as_str(), "volumes", "custom"];
+        self.names(&segments, project, "list volumes").await
+    }
+
+    async fn names(
+        &self,
+        segments: &[&str],
+        project: &ProjectName,
+        action: &str,
+    ) -> Result<Vec<String>, Error> {
+        let all: Vec<Name> = self.list(segments, Some(project), action).await?;
+        Ok(all.into_iter().map(|item| item.name).collect())
+    }
+
+    pub(super) async fn list<T: serde::de::DeserializeOwned>(
+        &self,
+        segments: &[&str],
+        project: Option<&ProjectName>,
+        action: &str,
+    ) -> Result<Vec<T>, Error> {
+        let mut request = Request::get(segments, action).with("recursion", "1");
+        if let Some(project) = project {
+            request = request.project(project);
+        }
+        let (value, _) = self.read(&request).await?;
+        // Go writes an empty list as null.
+        let all: Option<Vec<T>> = decode(value, action)?;
+        Ok(all.unwrap_or_default())
+    }
+}

@@ -1,0 +1,186 @@
+//! Operations: work that the server goes on with by itself.
+//!
+//! # Design
+//!
+//! Three quirks are lived with (`incusd/operations.go`). Up to 6.0.4 a wait for a failed operation
+//! answers with an error inside a 200, and one that runs out of time with the text `context deadline
+//! exceeded`; so any error sends us to look at the operation itself. A finished operation is
+//! forgotten after five seconds; so the waits are short. After a restart of the daemon every
+//! operation is gone; so a missing one is `Vanished`, and the caller looks at the object.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Error;
+use super::client::Client;
+use super::request::{Request, decode, raw};
+use crate::progress::Cancel;
+
+/// How long a daemon that does not answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Work that the server does.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Operation {
+    /// Its id.
+    pub id: String,
+    /// What it does, in the server's words.
+    #[serde(default)]
+    pub description: String,
+    #[serde(default)]
+    pub(super) status_code: u16,
+    #[serde(default)]
+    pub(super) err: String,
+    #[serde(default)]
+    pub(super) metadata: Option<serde_json::Map<String, Value>>,
+    #[serde(default)]
+    pub(super) resources: Option<std::collections::BTreeMap<String, Vec<String>>>,
+}
+
+/// How an operation did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum OperationError {
+    /// It failed.
+    #[error("{description}: {message}")]
+    Failed {
+        /// What it did.
+        description: String,
+        /// Why, in the server's words.
+        message: String,
+    },
+    /// The server knows nothing of it any more; what it did is not known.
+    #[error("the server lost the operation `{description}`; was it restarted?")]
+    Vanished {
+        /// What it did.
+        description: String,
+    },
+    /// The wait was given up because the run was cancelled; the operation may go on.
+    #[error("interrupted")]
+    Cancelled,
+    /// The server cannot be asked.
+    #[error("{0}")]
+    Request(#[from] Error),
+}
+
+/// The final status codes of `shared/api/status_code.go`.
+const SUCCESS: u16 = 200;
+const FAILURE: u16 = 400;
+const CANCELLED: u16 = 401;
+
+impl Operation {
+    pub(super) fn parse(metadata: Value, action: &str) -> Result<Self, Error> {
+        decode(metadata, action)
+    }
+
+    /// How it ended, if it has.
+    pub(super) fn ended(&self) -> Option<Result<(), OperationError>> {
+        let failed = || OperationError::Failed {
+            description: self.description.clone(),
+            message: self.err.clone(),
+        };
+        match self.status_code {
+            SUCCESS => Some(Ok(())),
+            FAILURE | CANCELLED => Some(Err(failed())),
+            _ => None,
+        }
+    }
+
+    /// What it says of how far it is.
+    fn progress(&self) -> Option<&str> {
+        let metadata = self.metadata.as_ref()?;
+        let mut keys = metadata.iter().filter(|(key, _)| key.ends_with("progress"));
+        keys.find_map(|(_, value)| value.as_str())
+    }
+}
+
+/// What asking for an operation gave.
+enum Look {
+    Running(Operation),
+    Ended(Result<(), OperationError>),
+}
+
+impl Client {
+    /// Waits until an operation has ended, and tells of its progress.
+    pub async fn wait(
+        &self,
+        operation: &Operation,
+        cancel: &Cancel,
+        mut progress: impl FnMut(&str) + Send,
+    ) -> Result<(), OperationError> {
+        let mut silent_since = None;
+        loop {
+            let look = tokio::select! {
+                look = self.look(operation) => look,
+                () = cancel.cancelled() => return Err(OperationError::Cancelled),
+            };
+            match look {
+                Ok(Look::Ended(end)) => return end,
+                Ok(Look::Running(now)) => {
+                    silent_since = None;
+                    if let Some(text) = now.progress() {
+                        progress(text);
+                    }
+                }
+                Err(error) if error.is_passing() => {
+                    let since = *silent_since.get_or_insert_with(tokio::time::Instant::now);
+                    if since.elapsed() > PATIENCE {
+                        return Err(error.into());
+                    }
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Waits for a second at most.
+    async fn look(&self, operation: &Operation) -> Result<Look, Error> {
+        let action = format!("wait for `{}`", operation.description);
+        let wait = Request::get(&["operations", &operation.id, "wait"], action.clone());
+        let response = self.send(&wait.with("timeout", "1"), None).await?;
+        let code = response.status().as_u16();
+        let envelope = raw(response, &action).await?;
+        if envelope.kind != "error" {
+            let now = Operation::parse(envelope.metadata, &action)?;
+            return Ok(now.ended().map_or(Look::Running(now), Look::Ended));
+        }
+        if code == 503 {
+            return Err(Error::Refused {
+                action,
+                code,
+                message: envelope.error,
+            });
+        }
+        // An error may be the operation's own, or only say that the second is over.
+        let get = Request::get(&["operations", &operation.id], action.clone());
+        let description = operation.description.clone();
+        match self.exchange(&get).await {
+            Ok((now, _)) => {
+                let now = Operation::parse(now.metadata, &action)?;
+                Ok(now.ended().map_or(Look::Running(now), Look::Ended))
+            }
+            Err(error) if error.is_not_found() => {
+                let end = if code == 404 {
+                    OperationError::Vanished { description }
+                } else {
+                    OperationError::Failed {
+                        description,
+                        message: envelope.error,
+                    }
+                };
+                Ok(Look::Ended(Err(end)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks the server to give an operation up; many cannot be.
+    pub async fn cancel(&self, operation: &Operation) -> Result<(), Error> {
+        let action = format!("cancel `{}`", operation.description);
+        let request = Request::new(Method::DELETE, &["operations", &operation.id], action);
+        self.exchange(&request).await.map(drop)
+    }
+}

@@ -1,0 +1,227 @@
+//! Requests and the envelope that answers come in.
+
+use std::time::Duration;
+
+use reqwest::{Method, Response};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Error;
+use super::client::Client;
+use super::operation::Operation;
+use crate::model::ProjectName;
+
+/// How long a server that is starting is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How large an answer in JSON may be.
+const LIMIT: usize = 64 * 1024 * 1024;
+
+/// The envelope of every answer (`shared/api/response.go`).
+#[derive(Debug, Deserialize)]
+pub(super) struct Envelope {
+    #[serde(rename = "type", default)]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) error: String,
+    #[serde(default)]
+    pub(super) error_code: u16,
+    #[serde(default)]
+    pub(super) metadata: Value,
+}
+
+/// One request that is about to be made.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) body: Option<Value>,
+    pub(super) headers: Vec<(&'static str, String)>,
+    /// What is asked, for messages: `list instances`.
+    pub(super) action: String,
+}
+
+impl Request {
+    /// A request for a path of already encoded segments below `/1.0`.
+    pub(super) fn new(method: Method, segments: &[&str], action: impl Into<String>) -> Self {
+        let mut path = "/1.0".to_owned();
+        for segment in segments {
+            path.push('/');
+            path.push_str(&encode(segment));
+        }
+        Self {
+            method,
+            path,
+            query: Vec::new(),
+            body: None,
+            headers: Vec::new(),
+            action: action.into(),
+        }
+    }
+
+    pub(super) fn get(segments: &[&str], action: impl Into<String>) -> Self {
+        Self::new(Method::GET, segments, action)
+    }
+
+    pub(super) fn project(self, project: &ProjectName) -> Self {
+        self.with("project", project.as_str())
+    }
+
+    pub(super) fn with(mut self, key: &str, value: &str) -> Self {
+        self.query.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(super) fn json(mut self, body: Value) -> Self {
+        self.body = Some(body);
+        self
+    }
+
+    pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+}
+
+/// Percent-encodes one segment of a path.
+fn encode(segment: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(segment.len());
+    for byte in segment.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
+}
+
+impl Client {
+    /// Sends a request and gives the answer as it comes.
+    pub(super) async fn send(
+        &self,
+        request: &Request,
+        body: Option<reqwest::Body>,
+    ) -> Result<Response, Error> {
+        let url = format!("{}{}", self.base, request.path);
+        tracing::debug!(method = %request.method, path = %request.path, "request");
+        let mut builder = self
+            .http
+            .request(request.method.clone(), url)
+            .query(&request.query);
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value);
+        }
+        builder = match (body, &request.body) {
+            (Some(body), _) => builder.body(body),
+            (None, Some(json)) => builder.json(json),
+            (None, None) => builder,
+        };
+        builder.send().await.map_err(|cause| Error::Transport {
+            action: request.action.clone(),
+            cause,
+        })
+    }
+
+    /// Sends a request and opens the envelope of the answer; errors inside are errors. Gives the
+    /// `ETag` along.
+    pub(super) async fn exchange(
+        &self,
+        request: &Request,
+    ) -> Result<(Envelope, Option<String>), Error> {
+        let response = self.send(request, None).await?;
+        let etag = response
+            .headers()
+            .get("etag")
+            .and_then(|value| value.to_str().ok());
+        let etag = etag.map(str::to_owned);
+        let envelope = open(response, &request.action).await?;
+        Ok((envelope, etag))
+    }
+
+    /// Reads an object. Tried again, for some seconds, while the server does not answer.
+    pub(super) async fn read(&self, request: &Request) -> Result<(Value, Option<String>), Error> {
+        let begun = tokio::time::Instant::now();
+        let mut pause = Duration::from_millis(100);
+        loop {
+            match self.exchange(request).await {
+                Err(error) if error.is_passing() && begun.elapsed() < PATIENCE => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                }
+                result => return result.map(|(envelope, etag)| (envelope.metadata, etag)),
+            }
+        }
+    }
+
+    /// Reads an object that may not be there.
+    pub(super) async fn read_some(
+        &self,
+        request: &Request,
+    ) -> Result<Option<(Value, Option<String>)>, Error> {
+        match self.read(request).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Begins something that the server goes on with by itself.
+    pub(super) async fn begin(&self, request: &Request) -> Result<Operation, Error> {
+        let (envelope, _) = self.exchange(request).await?;
+        Operation::parse(envelope.metadata, &request.action)
+    }
+}
+
+/// Opens an envelope.
+pub(super) async fn open(response: Response, action: &str) -> Result<Envelope, Error> {
+    let status = response.status();
+    let envelope = raw(response, action).await?;
+    if envelope.kind == "error" || !status.is_success() {
+        let code = if envelope.error_code == 0 {
+            status.as_u16()
+        } else {
+            envelope.error_code
+        };
+        return Err(Error::Refused {
+            action: action.to_owned(),
+            code,
+            message: envelope.error,
+        });
+    }
+    Ok(envelope)
+}
+
+/// Opens an envelope, whatever is in it.
+pub(super) async fn raw(mut response: Response, action: &str) -> Result<Envelope, Error> {
+    let transport = |cause| Error::Transport {
+        action: action.to_owned(),
+        cause,
+    };
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(transport)? {
+        if bytes.len() + chunk.len() > LIMIT {
+            return Err(Error::Protocol {
+                action: action.to_owned(),
+                cause: None,
+            });
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    serde_json::from_slice(&bytes).map_err(|cause| Error::Protocol {
+        action: action.to_owned(),
+        cause: Some(cause),
+    })
+}
+
+/// Understands an object of the API.
+pub(super) fn decode<T: serde::de::DeserializeOwned>(
+    value: Value,
+    action: &str,
+) -> Result<T, Error> {
+    serde_json::from_value(value).map_err(|cause| Error::Protocol {
+        action: action.to_owned(),
+        cause: Some(cause),
+    })
+}
