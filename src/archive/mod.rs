@@ -1,1 +1,19 @@
-//! Incus' export format: reading, checking, rewriting and framing it.
+//! Incus' export tar: what it promises, whether it keeps it, rewriting it on the way, and the frames
+//! that it is compressed in. Knows nothing of servers and targets.
+//!
+//! Everything is one pass over a stream, in constant memory: [`Pass`] takes the bytes of a tar as
+//! they come, checks them and hands them on; [`FrameWriter`] compresses what it is given.
+
+mod check;
+mod error;
+mod frames;
+mod header;
+mod index;
+mod pass;
+mod rewrite;
+
+pub use error::ArchiveError;
+pub use frames::{Compression, FrameTotals, FrameWriter, decoder};
+pub use index::{ContentType, Index, Needs};
+pub use pass::{Contents, Pass};
+pub use rewrite::{Edit, Identity, Original, Placement, is_identity};

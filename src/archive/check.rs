@@ -1,0 +1,155 @@
+//! Whether the members of an archive are those that its index promises.
+//!
+//! Memory does not grow with the number of members: what a hard link leads to is only checked to be
+//! in the same volume, not to have been there before.
+
+use super::ArchiveError;
+use super::header::Header;
+use super::index::{ContentType, INDEX, Index};
+
+/// What must be seen before the end.
+#[derive(Debug)]
+struct Promise {
+    /// The member itself, or, where it ends in a slash, anything below.
+    path: String,
+    /// It must not be empty.
+    is_disk: bool,
+    seen: bool,
+}
+
+/// Checks member by member.
+#[derive(Debug)]
+pub(super) struct Check {
+    promises: Vec<Promise>,
+    /// The names directly below `backup/` that are known, without endings.
+    dependent: bool,
+    main: &'static str,
+    snapshots: &'static str,
+}
+
+impl Check {
+    /// What an index promises (`instancewriter`, `backup_*_create` of the server).
+    pub(super) fn new(index: &Index) -> Self {
+        let (main, snapshots) = match index.content {
+            ContentType::Container => ("container", "snapshots"),
+            ContentType::VirtualMachine => ("virtual-machine", "virtual-machine-snapshots"),
+        };
+        let mut promises = Vec::new();
+        let mut promise = |path: String, is_disk| {
+            promises.push(Promise {
+                path,
+                is_disk,
+                seen: false,
+            });
+        };
+        let machine = index.content == ContentType::VirtualMachine;
+        if index.optimized {
+            promise(format!("backup/{main}.bin"), true);
+        } else {
+            promise(format!("backup/{main}/backup.yaml"), false);
+            if machine {
+                promise(format!("backup/{main}.img"), true);
+            } else {
+                promise(format!("backup/{main}/rootfs/"), false);
+            }
+        }
+        for name in &index.snapshots {
+            match (index.optimized, machine) {
+                (true, _) => promise(format!("backup/{snapshots}/{name}.bin"), true),
+                (false, true) => promise(format!("backup/{snapshots}/{name}.img"), true),
+                (false, false) => promise(format!("backup/{snapshots}/{name}/"), false),
+            }
+        }
+        let dependent = index.config().get("dependent_volumes").is_some();
+        Self {
+            promises,
+            dependent,
+            main,
+            snapshots,
+        }
+    }
+
+    /// Takes note of a member, and refuses one that an export does not have.
+    pub(super) fn member(&mut self, header: &Header) -> Result<(), ArchiveError> {
+        let path = String::from_utf8_lossy(&header.path);
+        let trimmed = path.trim_end_matches('/');
+        let wrong = || ArchiveError::Name(path.clone().into_owned());
+        let mut parts = trimmed.split('/');
+        if parts.next() != Some("backup")
+            || trimmed
+                .split('/')
+                .any(|part| matches!(part, "" | "." | ".."))
+        {
+            return Err(wrong());
+        }
+        let top = parts.next().unwrap_or_default();
+        if !self.is_known(top, trimmed) {
+            return Err(wrong());
+        }
+        if header.kind == b'1' {
+            self.link(header, trimmed)?;
+        }
+        for promise in &mut self.promises {
+            let kept = match promise.path.strip_suffix('/') {
+                Some(folder) => trimmed
+                    .strip_prefix(folder)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+                None => trimmed == promise.path,
+            };
+            if kept {
+                if promise.is_disk && header.size == 0 {
+                    return Err(ArchiveError::Empty(promise.path.clone()));
+                }
+                promise.seen = true;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_known(&self, top: &str, path: &str) -> bool {
+        let optimized = top.strip_prefix(self.main).is_some_and(|rest| {
+            // Sub-volumes and zfs configuration volumes have names of their own.
+            rest.is_empty()
+                || rest == ".img"
+                || (rest.starts_with(['.', '_', '-']) && rest.as_bytes().ends_with(b".bin"))
+        });
+        path == INDEX
+            || path == "backup/optimized_header.yaml"
+            || path == "backup"
+            || top == self.snapshots
+            || optimized
+            || self.dependent
+    }
+
+    /// The volume that a member is in: `backup/container` or `backup/snapshots/NAME`.
+    fn volume<'a>(&self, path: &'a str) -> Vec<&'a str> {
+        let depth = if path.split('/').nth(1) == Some(self.snapshots) {
+            3
+        } else {
+            2
+        };
+        path.split('/').take(depth).collect()
+    }
+
+    fn link(&self, header: &Header, path: &str) -> Result<(), ArchiveError> {
+        let target = String::from_utf8_lossy(&header.link);
+        let inside = !target
+            .split('/')
+            .any(|part| matches!(part, "" | "." | ".."));
+        if inside && self.volume(&target) == self.volume(path) {
+            return Ok(());
+        }
+        Err(ArchiveError::Link {
+            name: path.to_owned(),
+            target: target.into_owned(),
+        })
+    }
+
+    /// Whether every promise was kept.
+    pub(super) fn finish(&self) -> Result<(), ArchiveError> {
+        match self.promises.iter().find(|promise| !promise.seen) {
+            Some(promise) => Err(ArchiveError::Missing(promise.path.clone())),
+            None => Ok(()),
+        }
+    }
+}
