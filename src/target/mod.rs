@@ -1,1 +1,30 @@
-//! Where backups live: the storage seam and the directory target. Knows nothing of the Incus API.
+//! Where backups live. Knows nothing of the Incus API, nor of what is in an archive.
+//!
+//! # What every target promises
+//!
+//! - *Reference last, unreference first.* A version is written as data, checksums, manifest, each
+//!   durable before the next, and appears by one rename; it is removed by one rename, manifest
+//!   before data. Whatever is interrupted, a version is either listed and whole, or not listed.
+//! - What stands under a version is never written again.
+//! - Whoever creates or reads a version of a resource holds its lock shared; only an
+//!   [`ExclusiveLock`] can delete. Locks vanish with their process.
+//! - Names that are read back are data: they are parsed, and links are not followed.
+
+mod checksums;
+mod directory;
+mod error;
+mod location;
+mod manifest;
+mod seam;
+
+pub use checksums::{Checksums, InvalidChecksums};
+pub use directory::{DirectoryTarget, Probe};
+pub use error::TargetError;
+pub use location::{Location, LocationError};
+pub use manifest::{
+    ArchiveFacts, InstanceFacts, InvalidManifest, Manifest, ManifestOptions, Requires,
+};
+pub use seam::{
+    Draft, DraftFile, ExclusiveLock, Filter, Opened, SourceFacts, State, Stored, StoredId, Target,
+    Written,
+};

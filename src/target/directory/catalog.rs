@@ -1,0 +1,188 @@
+//! What a directory holds: one manifest is read for each version, and no data.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::files::read_file;
+use super::place::DirectoryTarget;
+use crate::model::{
+    Bytes, Kind, ProjectName, ResourceId, ResourceName, SourceName, Version, decode_component,
+};
+use crate::target::checksums::is_file_name;
+use crate::target::error::At as _;
+use crate::target::manifest::LIMIT;
+use crate::target::{
+    Filter, InvalidManifest, Manifest, State, Stored, StoredId, Target as _, TargetError,
+};
+
+/// The versions that fit, in order. What is not named as this program names things is passed over.
+pub(super) fn versions(
+    target: &DirectoryTarget,
+    filter: &Filter,
+) -> Result<Vec<Stored>, TargetError> {
+    let sources = match &filter.source {
+        Some(source) => vec![source.clone()],
+        None => target.sources()?,
+    };
+    let mut found: Vec<(StoredId, PathBuf)> = Vec::new();
+    for source in sources {
+        if filter.kind.is_none_or(|kind| kind == Kind::Instance) {
+            instances(target, &source, &mut found)?;
+        }
+    }
+    found.sort();
+    Ok(read_all(&found))
+}
+
+fn instances(
+    target: &DirectoryTarget,
+    source: &SourceName,
+    found: &mut Vec<(StoredId, PathBuf)>,
+) -> Result<(), TargetError> {
+    let kind = target.source_folder(source).join(Kind::Instance.folder());
+    for (project, path) in named_folders::<ProjectName>(&kind)? {
+        for (name, path) in named_folders::<ResourceName>(&path)? {
+            let resource = ResourceId::stored_instance(project.clone(), name);
+            for (version, path) in folders(&path)? {
+                let Ok(version) = version.parse::<Version>() else {
+                    continue;
+                };
+                let (source, resource) = (source.clone(), resource.clone());
+                found.push((
+                    StoredId {
+                        source,
+                        resource,
+                        version,
+                    },
+                    path,
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The folders in a folder whose names decode to names of a sort.
+fn named_folders<N: std::str::FromStr>(path: &Path) -> Result<Vec<(N, PathBuf)>, TargetError> {
+    let named = |(component, path): (String, PathBuf)| {
+        let name = decode_component(&component).ok()?.parse().ok()?;
+        Some((name, path))
+    };
+    Ok(folders(path)?.into_iter().filter_map(named).collect())
+}
+
+/// The folders in a folder, by their names; hidden ones and links are none. A folder that is not
+/// there is empty.
+fn folders(path: &Path) -> Result<Vec<(String, PathBuf)>, TargetError> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).at("list", path),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.at("list", path)?;
+        let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
+            continue;
+        };
+        if !name.starts_with('.') && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            found.push((name, entry.path()));
+        }
+    }
+    Ok(found)
+}
+
+/// Reads the manifests, on all cores.
+fn read_all(found: &[(StoredId, PathBuf)]) -> Vec<Stored> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = found.len().div_ceil(cores).max(64);
+    let read_share = |share: &[(StoredId, PathBuf)]| -> Vec<Stored> {
+        share
+            .iter()
+            .map(|(id, path)| read(id.clone(), path))
+            .collect()
+    };
+    if found.len() <= share {
+        return read_share(found);
+    }
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = found
+            .chunks(share)
+            .map(|share| scope.spawn(move || read_share(share)))
+            .collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap_or_default())
+            .collect()
+    })
+}
+
+/// What is known of a version's folder without reading its data.
+pub(super) fn read(id: StoredId, path: &Path) -> Stored {
+    let bare = |id, state| {
+        let (size, stored_size) = (Bytes(0), Bytes(0));
+        Stored {
+            id,
+            size,
+            stored_size,
+            state,
+            manifest: None,
+        }
+    };
+    let manifest = match read_manifest(&id, path) {
+        Ok(manifest) => manifest,
+        Err(TargetError::NoVersion(_)) => return bare(id, State::Incomplete),
+        Err(error) => {
+            tracing::debug!(%error, path = %path.display(), "a damaged version");
+            return bare(id, State::Damaged);
+        }
+    };
+    let (mut size, mut stored_size, mut state) = (Bytes(0), Bytes(0), State::Complete);
+    if let Some(archive) = &manifest.archive {
+        (size, stored_size) = (archive.size, archive.stored_size);
+        let found = is_file_name(&archive.file)
+            .then(|| fs::symlink_metadata(path.join(&archive.file)).ok())
+            .flatten();
+        if !found.is_some_and(|file| file.is_file() && file.len() == archive.stored_size.0) {
+            state = State::Damaged;
+        }
+    }
+    Stored {
+        id,
+        size,
+        stored_size,
+        state,
+        manifest: Some(manifest),
+    }
+}
+
+/// Reads the manifest of a version, which must be that version's. One without is `NoVersion`.
+pub(super) fn read_manifest(id: &StoredId, folder: &Path) -> Result<Manifest, TargetError> {
+    let path = folder.join("manifest.json");
+    let bytes = match read_file(&path, LIMIT) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(TargetError::NoVersion(Box::new(id.clone())));
+        }
+        read => read.at("read", &path)?,
+    };
+    let wrong = |cause| TargetError::Manifest {
+        path: path.clone(),
+        cause,
+    };
+    let manifest = Manifest::parse(&bytes).map_err(wrong)?;
+    let own = manifest.kind == id.resource.kind()
+        && manifest.project.as_ref() == id.resource.project()
+        && manifest.pool.as_ref() == id.resource.pool()
+        && manifest.name.as_ref() == id.resource.name()
+        && manifest.version == id.version;
+    if !own {
+        let name = manifest
+            .name
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let text = format!("version {} of `{name}`", manifest.version);
+        return Err(wrong(InvalidManifest::Misplaced(text)));
+    }
+    Ok(manifest)
+}

@@ -1,0 +1,157 @@
+//! A version that is being written.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use sha2::Digest as _;
+
+use super::catalog;
+use super::files::{create_file, make_folder, make_folders, sync_folder, write_file};
+use super::lock::{Lock, shared_and_clear};
+use super::place::DirectoryTarget;
+use crate::model::{Bytes, ResourceId, RunId, Sha256, SourceName, Version};
+use crate::target::checksums::is_file_name;
+use crate::target::error::At as _;
+use crate::target::{
+    Checksums, Draft, DraftFile, Manifest, Stored, StoredId, TargetError, Written,
+};
+
+/// The checksums of the files that are finished.
+type Finished = Arc<Mutex<BTreeMap<String, Sha256>>>;
+
+struct DirectoryDraft {
+    id: StoredId,
+    folder: PathBuf,
+    partial: PathBuf,
+    finished: Finished,
+    committed: bool,
+    _lock: Lock,
+}
+
+/// Begins a version.
+pub(super) fn begin(
+    target: &DirectoryTarget,
+    source: &SourceName,
+    resource: &ResourceId,
+    version: Version,
+) -> Result<Box<dyn Draft>, TargetError> {
+    let lock = shared_and_clear(target, source, resource)?;
+    let folder = target.resource_folder(source, resource);
+    make_folders(&target.root, &folder)?;
+    let partial = folder.join(format!(".partial-{version}-{}", RunId::begin().short()));
+    make_folder(&partial)?;
+    Ok(Box::new(DirectoryDraft {
+        id: StoredId {
+            source: source.clone(),
+            resource: resource.clone(),
+            version,
+        },
+        folder,
+        partial,
+        finished: Finished::default(),
+        committed: false,
+        _lock: lock,
+    }))
+}
+
+impl Draft for DirectoryDraft {
+    fn create(&mut self, file: &str) -> Result<Box<dyn DraftFile>, TargetError> {
+        if !is_file_name(file) {
+            return Err(TargetError::FileName(file.to_owned()));
+        }
+        let path = self.partial.join(file);
+        Ok(Box::new(DirectoryFile {
+            file: create_file(&path)?,
+            path,
+            name: file.to_owned(),
+            hasher: sha2::Sha256::new(),
+            size: 0,
+            finished: self.finished.clone(),
+        }))
+    }
+
+    fn commit(mut self: Box<Self>, manifest: Manifest) -> Result<Stored, TargetError> {
+        let finished = self
+            .finished
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let checksums = Checksums(finished).to_string();
+        write_file(&self.partial.join("checksums.txt"), checksums.as_bytes())?;
+        let mut manifest = manifest;
+        let path = self.partial.join("manifest.json");
+        loop {
+            manifest.version = self.id.version;
+            let bytes = manifest.render();
+            let bytes = bytes.map_err(|cause| TargetError::Manifest {
+                path: path.clone(),
+                cause,
+            })?;
+            write_file(&path, &bytes)?;
+            sync_folder(&self.partial)?;
+            let place = self.folder.join(self.id.version.to_string());
+            match renameat_with(CWD, &self.partial, CWD, &place, RenameFlags::NOREPLACE) {
+                Ok(()) => {
+                    self.committed = true;
+                    sync_folder(&self.folder)?;
+                    return Ok(catalog::read(self.id.clone(), &place));
+                }
+                // Another run took this second: this one takes the next.
+                Err(rustix::io::Errno::EXIST) => {
+                    fs::remove_file(&path).at("remove", &path)?;
+                    self.id.version = self.id.version.next();
+                }
+                Err(error) => return Err(error).at("create", &place),
+            }
+        }
+    }
+}
+
+impl Drop for DirectoryDraft {
+    fn drop(&mut self) {
+        if !self.committed {
+            // What cannot be removed now is removed by the next run.
+            let _ = fs::remove_dir_all(&self.partial);
+            let _ = fs::remove_dir(&self.folder);
+        }
+    }
+}
+
+struct DirectoryFile {
+    file: File,
+    path: PathBuf,
+    name: String,
+    hasher: sha2::Sha256,
+    size: u64,
+    finished: Finished,
+}
+
+impl Write for DirectoryFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..count]);
+        self.size += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl DraftFile for DirectoryFile {
+    fn finish(self: Box<Self>) -> Result<Written, TargetError> {
+        self.file.sync_all().at("write", &self.path)?;
+        let sha256 = Sha256(self.hasher.finalize().into());
+        let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        finished.insert(self.name, sha256);
+        Ok(Written {
+            size: Bytes(self.size),
+            sha256,
+        })
+    }
+}

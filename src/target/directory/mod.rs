@@ -1,0 +1,21 @@
+//! The directory target.
+//!
+//! ```text
+//! ROOT/incus-backup.json                                  a target: format, id, created_at
+//! ROOT/locks/SOURCE/instances/PROJECT/NAME.lock           flock: shared to create and read
+//! ROOT/SOURCE/source.json                                 which server this is
+//! ROOT/SOURCE/instances/PROJECT/NAME/VERSION/             a version
+//! ROOT/SOURCE/instances/PROJECT/NAME/.partial-VERSION-X/  one that is being written
+//! ROOT/SOURCE/instances/PROJECT/NAME/.deleting-VERSION-X/ one that is being removed
+//! ```
+//!
+//! Folders have mode 0700 and files 0600, whatever the umask.
+
+mod catalog;
+mod draft;
+mod files;
+mod lock;
+mod open;
+mod place;
+
+pub use place::{DirectoryTarget, Probe};

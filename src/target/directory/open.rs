@@ -1,0 +1,52 @@
+//! A version that is being read.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use super::catalog::read_manifest;
+use super::files::open_file;
+use super::lock::{Lock, shared};
+use super::place::DirectoryTarget;
+use crate::target::checksums::is_file_name;
+use crate::target::error::At as _;
+use crate::target::{Manifest, Opened, StoredId, TargetError};
+
+struct OpenedFolder {
+    folder: PathBuf,
+    manifest: Manifest,
+    _lock: Lock,
+}
+
+/// Opens a version.
+pub(super) fn open(
+    target: &DirectoryTarget,
+    id: &StoredId,
+) -> Result<Box<dyn Opened>, TargetError> {
+    let lock = shared(target, &id.source, &id.resource)?;
+    let folder = target
+        .resource_folder(&id.source, &id.resource)
+        .join(id.version.to_string());
+    if !folder.is_dir() {
+        return Err(TargetError::NoVersion(Box::new(id.clone())));
+    }
+    let manifest = read_manifest(id, &folder)?;
+    Ok(Box::new(OpenedFolder {
+        folder,
+        manifest,
+        _lock: lock,
+    }))
+}
+
+impl Opened for OpenedFolder {
+    fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    fn file(&self, name: &str) -> Result<Box<dyn Read + Send>, TargetError> {
+        if !is_file_name(name) {
+            return Err(TargetError::FileName(name.to_owned()));
+        }
+        let path = self.folder.join(name);
+        Ok(Box::new(open_file(&path).at("open", &path)?))
+    }
+}

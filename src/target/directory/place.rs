@@ -1,0 +1,245 @@
+//! A folder as a target: what makes one, and which servers it holds.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::files::{make_folder, make_folders, place_file, read_file};
+use super::lock::{self, Exclusive};
+use super::{catalog, draft, open};
+use crate::model::{
+    ResourceId, RunId, Sha256, SourceName, Version, decode_component, encode_component,
+};
+use crate::target::error::At as _;
+use crate::target::{
+    Draft, ExclusiveLock, Filter, Location, Opened, SourceFacts, Stored, StoredId, Target,
+    TargetError,
+};
+
+/// The file that makes a folder a target.
+const MARK: &str = "incus-backup.json";
+/// The format of the layout.
+const FORMAT: u64 = 2;
+/// How large the small files may be.
+const LIMIT: u64 = 64 * 1024;
+/// The folder of the locks: no source has its name, because sources are folders beside it.
+pub(super) const LOCKS: &str = "locks";
+
+/// A folder that holds backups.
+#[derive(Debug, Clone)]
+pub struct DirectoryTarget {
+    pub(super) root: PathBuf,
+    pub(super) patience: Duration,
+}
+
+/// What a folder is to this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probe {
+    /// A target.
+    Target,
+    /// Empty, or not there: it can become one.
+    Creatable,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TargetFile {
+    format: u64,
+    id: String,
+    created_at: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SourceFile {
+    label: String,
+    fingerprint: Sha256,
+    cluster: bool,
+}
+
+impl DirectoryTarget {
+    /// Opens a folder that is a target. Locks are waited for as long as `patience`.
+    pub fn open(root: &Path, patience: Duration) -> Result<Self, TargetError> {
+        match Self::probe(root)? {
+            Probe::Target => Ok(Self {
+                root: root.to_owned(),
+                patience,
+            }),
+            Probe::Creatable => Err(TargetError::NoTarget(root.to_owned())),
+        }
+    }
+
+    /// Looks what a folder is, and changes nothing.
+    pub fn probe(root: &Path) -> Result<Probe, TargetError> {
+        let unfit = |reason: &str| {
+            Err(TargetError::Unfit {
+                path: root.to_owned(),
+                reason: reason.to_owned(),
+            })
+        };
+        let found = match fs::metadata(root) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return match root.parent().map(fs::metadata) {
+                    Some(Ok(parent)) if parent.is_dir() => Ok(Probe::Creatable),
+                    Some(Ok(_)) => unfit("the folder above it is a file"),
+                    _ => unfit("the folder above it does not exist"),
+                };
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                return unfit("the folder above it is a file");
+            }
+            Err(error) => return Err(error).at("look at", root),
+        };
+        if !found.is_dir() {
+            return unfit("it is not a folder");
+        }
+        let mark = root.join(MARK);
+        match read_file(&mark, LIMIT) {
+            Ok(bytes) => {
+                let Ok(file) = serde_json::from_slice::<TargetFile>(&bytes) else {
+                    return unfit("its incus-backup.json is not one");
+                };
+                if file.format > FORMAT {
+                    let (path, format) = (root.to_owned(), file.format);
+                    return Err(TargetError::Format {
+                        path,
+                        format,
+                        understood: FORMAT,
+                    });
+                }
+                Ok(Probe::Target)
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let mut entries = fs::read_dir(root).at("list", root)?;
+                let used = entries.any(|entry| {
+                    // A file system's own folder does not make it used.
+                    entry.is_ok_and(|entry| entry.file_name() != "lost+found")
+                });
+                if used {
+                    unfit("it holds other things, and is not a target")
+                } else {
+                    Ok(Probe::Creatable)
+                }
+            }
+            Err(error) => Err(error).at("read", &mark),
+        }
+    }
+
+    /// Makes an empty or missing folder a target. One that is a target stays what it is.
+    pub fn create(root: &Path) -> Result<(), TargetError> {
+        if Self::probe(root)? == Probe::Target {
+            return Ok(());
+        }
+        make_folder(root)?;
+        let file = TargetFile {
+            format: FORMAT,
+            id: RunId::begin().to_string(),
+            created_at: Version::now().timestamp().to_string(),
+        };
+        place_file(&root.join(MARK), &json(&file))?;
+        make_folder(&root.join(LOCKS))
+    }
+
+    pub(super) fn source_folder(&self, source: &SourceName) -> PathBuf {
+        self.root.join(encode_component(source.as_str()))
+    }
+
+    pub(super) fn resource_folder(&self, source: &SourceName, resource: &ResourceId) -> PathBuf {
+        let mut path = self.source_folder(source);
+        path.extend(resource.components());
+        path
+    }
+}
+
+/// These structures have nothing in them that JSON cannot say.
+fn json(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
+
+impl Target for DirectoryTarget {
+    fn location(&self) -> Location {
+        Location::Directory(self.root.clone())
+    }
+
+    fn sources(&self) -> Result<Vec<SourceName>, TargetError> {
+        let mut sources = Vec::new();
+        for entry in fs::read_dir(&self.root).at("list", &self.root)? {
+            let entry = entry.at("list", &self.root)?;
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !is_folder || name == LOCKS || !entry.path().join("source.json").is_file() {
+                continue;
+            }
+            let parsed = decode_component(&name)
+                .ok()
+                .and_then(|name| name.parse().ok());
+            sources.extend(parsed);
+        }
+        sources.sort();
+        Ok(sources)
+    }
+
+    fn enter_source(&self, source: &SourceFacts) -> Result<(), TargetError> {
+        let folder = self.source_folder(&source.name);
+        if source.name.as_str() == LOCKS || source.name.as_str() == "runs" {
+            let reason = format!("a source cannot be called `{}`", source.name);
+            return Err(TargetError::Unfit {
+                path: folder,
+                reason,
+            });
+        }
+        make_folders(&self.root, &folder)?;
+        let path = folder.join("source.json");
+        let file = SourceFile {
+            label: source.label.clone(),
+            fingerprint: source.fingerprint,
+            cluster: source.clustered,
+        };
+        place_file(&path, &json(&file))?;
+        let stored = read_file(&path, LIMIT).at("read", &path)?;
+        let stored: SourceFile = serde_json::from_slice(&stored)
+            .map_err(io::Error::other)
+            .at("read", &path)?;
+        if stored.fingerprint != source.fingerprint {
+            return Err(TargetError::OtherServer {
+                source_name: source.name.clone(),
+                stored: stored.fingerprint.to_string(),
+                now: source.fingerprint.to_string(),
+            });
+        }
+        Ok(())
+    }
+
+    fn versions(&self, filter: &Filter) -> Result<Vec<Stored>, TargetError> {
+        catalog::versions(self, filter)
+    }
+
+    fn begin(
+        &self,
+        source: &SourceName,
+        resource: &ResourceId,
+        version: Version,
+    ) -> Result<Box<dyn Draft>, TargetError> {
+        draft::begin(self, source, resource, version)
+    }
+
+    fn open(&self, id: &StoredId) -> Result<Box<dyn Opened>, TargetError> {
+        open::open(self, id)
+    }
+
+    fn lock(
+        &self,
+        source: &SourceName,
+        resource: &ResourceId,
+    ) -> Result<Box<dyn ExclusiveLock>, TargetError> {
+        let lock = lock::exclusive(self, source, resource)?;
+        Ok(Box::new(Exclusive::new(
+            lock,
+            self.resource_folder(source, resource),
+        )))
+    }
+}

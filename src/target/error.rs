@@ -1,0 +1,133 @@
+//! What can go wrong between this program and a target.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::{InvalidManifest, StoredId};
+use crate::model::SourceName;
+
+/// Why a target did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// It is not there.
+    #[error("there is no backup target at `{}`", .0.display())]
+    NoTarget(PathBuf),
+    /// It cannot become one.
+    #[error("`{}` cannot be a backup target: {reason}", path.display())]
+    Unfit {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// It is of a later program.
+    #[error("`{}` has format {format}, and this version understands {understood}", path.display())]
+    Format {
+        /// The target.
+        path: PathBuf,
+        /// Its format.
+        format: u64,
+        /// What this program understands.
+        understood: u64,
+    },
+    /// The place of a source belongs to another server.
+    #[error(
+        "source `{source_name}` of this target is another server: its certificate has fingerprint \
+         {stored}, this one's {now}"
+    )]
+    OtherServer {
+        /// The source.
+        source_name: SourceName,
+        /// The fingerprint on record.
+        stored: String,
+        /// The fingerprint of the server at hand.
+        now: String,
+    },
+    /// Somebody else has it.
+    #[error("`{what}` is locked by {holder}")]
+    Locked {
+        /// What is locked.
+        what: String,
+        /// Who has it.
+        holder: String,
+    },
+    /// A version is not there.
+    #[error("version {} of `{}` is not in the target", .0.version, .0.resource)]
+    NoVersion(Box<StoredId>),
+    /// A manifest is not one.
+    #[error("the manifest `{}` cannot be used", path.display())]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: InvalidManifest,
+    },
+    /// A file name that is none.
+    #[error("`{0}` is not the name of a file of a backup")]
+    FileName(String),
+    /// The file system does not do what it should.
+    #[error("cannot {action} `{}`", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+}
+
+impl TargetError {
+    /// Whether it is there, but somebody else has it.
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Locked { .. })
+    }
+
+    /// Whether it is not there.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::NoTarget(_))
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoTarget(_) => Some(
+                "`create` makes one; is the file system mounted? --target says where it is"
+                    .to_owned(),
+            ),
+            Self::Locked { .. } => {
+                Some("try again later, or wait longer: --lock-timeout SECONDS".to_owned())
+            }
+            Self::OtherServer { .. } => Some(
+                "if the server was set up anew, keep its old backups under another name: rename \
+                 the folder of the source; otherwise use another target"
+                    .to_owned(),
+            ),
+            Self::Io { cause, .. } if cause.kind() == io::ErrorKind::StorageFull => {
+                Some("delete versions that are no longer needed, or use a larger target".to_owned())
+            }
+            Self::Io { cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {
+                Some("run as the user who owns the target".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Says what was tried on which path.
+pub(super) trait At<T> {
+    /// The same result, with an error that says what was tried on which path.
+    fn at(self, action: &'static str, path: &std::path::Path) -> Result<T, TargetError>;
+}
+
+impl<T, E: Into<io::Error>> At<T> for Result<T, E> {
+    fn at(self, action: &'static str, path: &std::path::Path) -> Result<T, TargetError> {
+        self.map_err(|cause| TargetError::Io {
+            action,
+            path: path.to_owned(),
+            cause: cause.into(),
+        })
+    }
+}

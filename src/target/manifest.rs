@@ -1,0 +1,214 @@
+//! The manifest: what a version is, written last.
+//!
+//! Format 2; format 1 is that of an earlier tool and has no number. A reader ignores keys that it
+//! does not know, and refuses numbers that it does not know.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    Bytes, Consistency, InstanceType, Kind, Method, PoolName, ProjectName, ResourceName, Sha256,
+    SourceName, Version,
+};
+
+/// How large a manifest may be.
+pub(super) const LIMIT: u64 = 16 * 1024 * 1024;
+
+/// A text that is not a manifest.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidManifest {
+    /// It is not JSON of the right shape.
+    #[error("it is not a manifest")]
+    Shape(#[from] serde_json::Error),
+    /// It is of a later program.
+    #[error("it has format {0}; a newer version of this program is needed")]
+    Format(u64),
+    /// It is larger than any manifest.
+    #[error("it is larger than {}", Bytes(LIMIT))]
+    Size,
+    /// It stands in another place than its own.
+    #[error("it belongs to {0}")]
+    Misplaced(String),
+}
+
+/// What a version is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The number of the format.
+    pub format: u64,
+    /// What kind of thing it is a backup of.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// The server that it is a backup of.
+    pub source: SourceName,
+    /// The server's version.
+    pub server_version: String,
+    /// The project, for kinds that are in one.
+    pub project: Option<ProjectName>,
+    /// The storage pool, for volumes and buckets.
+    #[serde(default)]
+    pub pool: Option<PoolName>,
+    /// The name.
+    pub name: Option<ResourceName>,
+    /// The version.
+    pub version: Version,
+    /// When it was complete.
+    pub created_at: Timestamp,
+    /// The run that made it.
+    pub run: String,
+    /// How consistent it is.
+    pub consistency: Consistency,
+    /// What gives it that consistency.
+    pub method: Method,
+    /// What was asked for.
+    pub options: ManifestOptions,
+    /// Its archive.
+    pub archive: Option<ArchiveFacts>,
+    /// What an instance was like.
+    #[serde(default)]
+    pub instance: Option<InstanceFacts>,
+    /// What a restore needs to find on the server.
+    #[serde(default)]
+    pub requires: Requires,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestOptions {
+    /// Without snapshots.
+    pub instance_only: bool,
+    /// In the storage driver's own format, as far as it has one.
+    pub optimized: bool,
+}
+
+/// An archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArchiveFacts {
+    /// The name of its file.
+    pub file: String,
+    /// How it is compressed: `zstd` or `none`.
+    pub compression: String,
+    /// How it is encrypted; nothing means not.
+    #[serde(default)]
+    pub encryption: Option<String>,
+    /// The size of the tar.
+    pub size: Bytes,
+    /// The size of the file.
+    pub stored_size: Bytes,
+    /// The checksum of the file.
+    pub sha256: Sha256,
+    /// How many members the tar has.
+    pub members: u64,
+}
+
+/// What an instance was like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceFacts {
+    /// Container or virtual machine.
+    #[serde(rename = "type")]
+    pub instance_type: InstanceType,
+    /// Its architecture.
+    pub architecture: String,
+    /// Its status when the backup began.
+    pub status: String,
+    /// The pool that its root disk was in.
+    pub pool: Option<PoolName>,
+    /// That pool's driver.
+    pub driver: Option<String>,
+    /// The snapshots in the archive, oldest first.
+    pub snapshots: Vec<String>,
+    /// The snapshots that it had and the archive lacks.
+    #[serde(default)]
+    pub missing_snapshots: Vec<String>,
+}
+
+/// What a restore needs to find on the server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Requires {
+    /// Profiles, by name.
+    pub profiles: Vec<String>,
+    /// Networks, by name.
+    pub networks: Vec<String>,
+    /// Storage pools, by name.
+    pub pools: Vec<String>,
+    /// Custom volumes, as `POOL/NAME`.
+    pub volumes: Vec<String>,
+    /// Images, by fingerprint.
+    pub images: Vec<String>,
+}
+
+impl Manifest {
+    /// The format that this program writes.
+    pub const FORMAT: u64 = 2;
+
+    /// Reads a manifest.
+    pub fn parse(bytes: &[u8]) -> Result<Self, InvalidManifest> {
+        #[derive(Deserialize)]
+        struct Numbered {
+            format: u64,
+        }
+        if bytes.len() as u64 > LIMIT {
+            return Err(InvalidManifest::Size);
+        }
+        let Numbered { format } = serde_json::from_slice(bytes)?;
+        if format != Self::FORMAT {
+            return Err(InvalidManifest::Format(format));
+        }
+        Ok(serde_json::from_slice(bytes)?)
+    }
+
+    /// Writes a manifest.
+    pub fn render(&self) -> Result<Vec<u8>, InvalidManifest> {
+        let mut bytes = serde_json::to_vec_pretty(self)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) const EXAMPLE: &str = r#"{
+  "format": 2, "type": "instance", "source": "prod", "server_version": "6.0.4",
+  "project": "default", "pool": null, "name": "web", "version": "20260131T235959Z",
+  "created_at": "2026-02-01T00:00:09Z", "run": "20260131T235958Z-00c0ffee",
+  "consistency": "crash-consistent", "method": "paused-copy",
+  "options": { "instance_only": false, "optimized": false, "new": 1 },
+  "archive": { "file": "export.tar.zst", "compression": "zstd", "size": 10, "stored_size": 5,
+    "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "members": 3 },
+  "instance": { "type": "container", "architecture": "x86_64", "status": "Running",
+    "pool": "default", "driver": "dir", "snapshots": ["s0"] },
+  "requires": { "profiles": ["default"] }, "unknown": true }"#;
+
+    #[test]
+    fn a_manifest_survives_and_unknown_keys_do_not_matter() {
+        let manifest = Manifest::parse(EXAMPLE.as_bytes()).unwrap();
+        assert_eq!(manifest.requires.profiles, ["default"]);
+        assert_eq!(manifest.archive.as_ref().unwrap().stored_size, Bytes(5));
+        assert_eq!(
+            Manifest::parse(&manifest.render().unwrap()).unwrap(),
+            manifest
+        );
+    }
+
+    #[test]
+    fn a_later_format_says_what_is_needed() {
+        let text = EXAMPLE.replace("\"format\": 2", "\"format\": 3");
+        let error = Manifest::parse(text.as_bytes()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "it has format 3; a newer version of this program is needed"
+        );
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_is_not_a_manifest() {
+        let text = EXAMPLE.replace("\"name\": \"web\"", "\"name\": \"../../etc\"");
+        assert!(matches!(
+            Manifest::parse(text.as_bytes()),
+            Err(InvalidManifest::Shape(_))
+        ));
+    }
+}

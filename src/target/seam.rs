@@ -1,0 +1,149 @@
+//! The seam between operations and storage.
+
+use std::fmt;
+use std::io::{Read, Write};
+
+use super::{Location, Manifest, TargetError};
+use crate::model::{Bytes, Kind, ResourceId, Sha256, SourceName, Version};
+
+/// A place that holds versions. Everything blocks.
+pub trait Target: Send + Sync + fmt::Debug {
+    /// Where it is, as users write it.
+    fn location(&self) -> Location;
+
+    /// The servers that it holds backups of.
+    fn sources(&self) -> Result<Vec<SourceName>, TargetError>;
+
+    /// Prepares the place of a server, or checks that it is that server's.
+    fn enter_source(&self, source: &SourceFacts) -> Result<(), TargetError>;
+
+    /// The versions that fit, by source, resource and version.
+    fn versions(&self, filter: &Filter) -> Result<Vec<Stored>, TargetError>;
+
+    /// Begins a version, after clearing what dead processes left of the resource. The version may
+    /// become a later one, if another run takes it first.
+    fn begin(
+        &self,
+        source: &SourceName,
+        resource: &ResourceId,
+        version: Version,
+    ) -> Result<Box<dyn Draft>, TargetError>;
+
+    /// Opens a version for reading.
+    fn open(&self, id: &StoredId) -> Result<Box<dyn Opened>, TargetError>;
+
+    /// Takes a resource for this process alone, waiting a while for others.
+    fn lock(
+        &self,
+        source: &SourceName,
+        resource: &ResourceId,
+    ) -> Result<Box<dyn ExclusiveLock>, TargetError>;
+}
+
+/// A version that is being written. Dropped without [`commit`](Self::commit) it never was.
+pub trait Draft: Send {
+    /// Begins a file.
+    fn create(&mut self, file: &str) -> Result<Box<dyn DraftFile>, TargetError>;
+
+    /// Writes checksums and manifest, and makes the version appear.
+    fn commit(self: Box<Self>, manifest: Manifest) -> Result<Stored, TargetError>;
+}
+
+/// A file of a draft.
+pub trait DraftFile: Write + Send {
+    /// Makes the file durable and tells what was written.
+    fn finish(self: Box<Self>) -> Result<Written, TargetError>;
+}
+
+/// A version that is being read; it cannot be deleted meanwhile.
+pub trait Opened: Send {
+    /// Its manifest.
+    fn manifest(&self) -> &Manifest;
+
+    /// One of its files.
+    fn file(&self, name: &str) -> Result<Box<dyn Read + Send>, TargetError>;
+}
+
+/// A resource that nobody else creates, reads or deletes versions of at the time.
+pub trait ExclusiveLock: Send {
+    /// Deletes one version.
+    fn delete(&self, version: Version) -> Result<(), TargetError>;
+}
+
+/// What a file of a draft has become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    /// Its size.
+    pub size: Bytes,
+    /// Its checksum.
+    pub sha256: Sha256,
+}
+
+/// Which server a source is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFacts {
+    /// What the target calls it.
+    pub name: SourceName,
+    /// What it calls itself.
+    pub label: String,
+    /// Its certificate's fingerprint: two servers do not mix under one name.
+    pub fingerprint: Sha256,
+    /// Whether it is a cluster.
+    pub clustered: bool,
+}
+
+/// Which versions are meant; what is not said fits.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Of this server.
+    pub source: Option<SourceName>,
+    /// Of this kind.
+    pub kind: Option<Kind>,
+}
+
+/// One version.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct StoredId {
+    /// The server that it is a backup of.
+    pub source: SourceName,
+    /// What it is a backup of.
+    pub resource: ResourceId,
+    /// When it was begun.
+    pub version: Version,
+}
+
+/// What is known of a stored version without reading its data.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Which it is.
+    pub id: StoredId,
+    /// What it holds, uncompressed.
+    pub size: Bytes,
+    /// What its archive takes.
+    pub stored_size: Bytes,
+    /// Whether everything that belongs to it is there.
+    pub state: State,
+    /// Its manifest, where it can be read.
+    pub manifest: Option<Manifest>,
+}
+
+/// Whether a version can be relied on, as far as a look tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Everything that belongs to it is there.
+    Complete,
+    /// Its manifest cannot be read, or its archive is not there or has another size.
+    Damaged,
+    /// It has no manifest.
+    Incomplete,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Complete => "complete",
+            Self::Damaged => "damaged",
+            Self::Incomplete => "incomplete",
+        })
+    }
+}
