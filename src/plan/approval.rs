@@ -17,7 +17,6 @@ impl Consent {
     }
 
     /// The user was shown the plan and answered the question. For `ui::prompt` alone.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the question comes with `ui`"))]
     pub(crate) fn given_by_answer() -> Self {
         Self { _private: () }
     }

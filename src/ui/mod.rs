@@ -1,1 +1,43 @@
-//! `ui`.
+//! How everything is shown, and how the user is asked.
+//!
+//! Only data goes to stdout, through [`Output`]; previews before a question, questions, progress,
+//! messages and logs go to stderr. Nothing here reads the environment: `cli` says what a
+//! [`Terminal`] is and whether colour is wanted.
+//!
+//! # What holds
+//!
+//! - Every command shows rows in one way: [`write_rows`] with a [`Record`], whether they are stored
+//!   versions, a plan's rows or results.
+//! - JSON and YAML have every documented key of a row, always, in one order; CSV has raw values
+//!   (bytes, milliseconds, UTC); tables are for people and may leave columns out that say nothing.
+//! - What comes from a server or a target is shown with its control characters escaped.
+//! - Colour repeats what a word says, and appears only on terminals.
+//! - The width of the terminal bends only columns of prose; names are never cut.
+
+mod column;
+mod details;
+mod format;
+mod logging;
+mod message;
+mod output;
+mod preview;
+mod progress;
+mod prompt;
+mod rows;
+mod table;
+mod terminal;
+mod text;
+
+pub use column::{Cell, Column, Columns, Record, Shown, Tone, UnknownColumn};
+pub use details::write_details;
+pub use format::{Format, View};
+pub use logging::{LogFormat, LoggingFailed, Verbosity, start_logging};
+pub use message::{Message, Severity};
+pub use output::Output;
+pub use preview::{summary_of_plan, summary_of_report, write_preview};
+pub use progress::listener;
+pub use prompt::{Assent, NotConfirmed, ask, confirm};
+pub use rows::{VersionRow, VersionState};
+pub use table::write_rows;
+pub use terminal::{Colour, Terminal};
+pub use text::{escape, human_duration};

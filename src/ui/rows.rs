@@ -1,0 +1,187 @@
+//! The rows that commands show: stored versions, plans and results.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Cell, Column, Record, Shown, Tone};
+use crate::model::{
+    Bytes, Consistency, Kind, PoolName, ProjectName, ResourceName, SourceName, Version,
+};
+use crate::plan::{Action, Outcome, Row, Status};
+
+/// Whether a stored version can be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VersionState {
+    /// Everything that belongs to it is there.
+    Complete,
+    /// A check found something wrong.
+    Damaged,
+    /// Something that belongs to it is missing.
+    Incomplete,
+}
+
+impl fmt::Display for VersionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Complete => "complete",
+            Self::Damaged => "damaged",
+            Self::Incomplete => "incomplete",
+        })
+    }
+}
+
+/// A stored version, with the keys of every listing in JSON and YAML.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VersionRow {
+    /// The server that it is a backup of.
+    pub source: SourceName,
+    /// What kind of thing it is a backup of.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// The project of the resource, for kinds that are in one.
+    pub project: Option<ProjectName>,
+    /// The storage pool of the resource, for volumes and buckets.
+    pub pool: Option<PoolName>,
+    /// The name of the resource; the configuration of a server has none.
+    pub name: Option<ResourceName>,
+    /// The version.
+    pub version: Version,
+    /// When it was begun.
+    pub created_at: Timestamp,
+    /// What it holds, uncompressed.
+    pub size: Option<Bytes>,
+    /// What it takes in the target.
+    pub stored_size: Option<Bytes>,
+    /// How consistent its data is.
+    pub consistency: Option<Consistency>,
+    /// Whether it can be relied on.
+    pub state: VersionState,
+}
+
+impl Record for VersionRow {
+    fn columns() -> &'static [Column<Self>] {
+        const COLUMNS: &[Column<VersionRow>] = &[
+            column("source", Shown::WhenMixed, |row| text(&row.source)),
+            column("type", Shown::WhenMixed, |row| text(row.kind)),
+            column("project", DEFAULT_PROJECT, |row| {
+                Cell::of(row.project.as_ref())
+            }),
+            column("pool", Shown::Unless(""), |row| Cell::of(row.pool.as_ref())),
+            column("name", Shown::Always, |row| Cell::of(row.name.as_ref())),
+            column("version", Shown::Always, |row| text(row.version)),
+            column("created_at", Shown::Always, |row| {
+                Cell::Time(row.created_at)
+            }),
+            column("size", Shown::Always, |row| size(row.size)),
+            column("stored_size", Shown::Always, |row| size(row.stored_size)),
+            column("consistency", Shown::Always, |row| {
+                consistency(row.consistency)
+            }),
+            column("state", Shown::Always, |row| {
+                let tone = match row.state {
+                    VersionState::Complete => return text(row.state),
+                    VersionState::Damaged => Tone::Bad,
+                    VersionState::Incomplete => Tone::Careful,
+                };
+                Cell::Toned(row.state.to_string(), tone)
+            }),
+        ];
+        COLUMNS
+    }
+}
+
+impl Record for Row {
+    fn columns() -> &'static [Column<Self>] {
+        const COLUMNS: &[Column<Row>] = &[
+            column("action", Shown::Always, action),
+            column("type", Shown::WhenMixed, |row| text(row.kind)),
+            column("project", DEFAULT_PROJECT, |row| {
+                Cell::of(row.project.as_ref())
+            }),
+            column("pool", Shown::Unless(""), |row| Cell::of(row.pool.as_ref())),
+            column("name", Shown::Always, |row| Cell::of(row.name.as_ref())),
+            column("version", Shown::Unless(""), |row| Cell::of(row.version)),
+            column("reason", Shown::Unless(""), |row| {
+                Cell::Prose(row.reason.clone())
+            }),
+        ];
+        COLUMNS
+    }
+}
+
+impl Record for Outcome {
+    fn columns() -> &'static [Column<Self>] {
+        const COLUMNS: &[Column<Outcome>] = &[
+            column("action", Shown::Always, |it| action(&it.row)),
+            column("type", Shown::WhenMixed, |it| text(it.row.kind)),
+            column("project", DEFAULT_PROJECT, |it| {
+                Cell::of(it.row.project.as_ref())
+            }),
+            column("pool", Shown::Unless(""), |it| {
+                Cell::of(it.row.pool.as_ref())
+            }),
+            column("name", Shown::Always, |it| Cell::of(it.row.name.as_ref())),
+            column("version", Shown::Unless(""), |it| Cell::of(it.row.version)),
+            column("reason", Shown::Unless(""), |it| {
+                Cell::Prose(it.row.reason.clone())
+            }),
+            column("status", Shown::Always, |it| {
+                let tone = match it.status {
+                    Status::Done => Tone::Good,
+                    Status::Failed | Status::Refused => Tone::Bad,
+                    Status::Skipped => Tone::Faint,
+                    Status::Interrupted => Tone::Careful,
+                };
+                Cell::Toned(it.status.to_string(), tone)
+            }),
+            column("error", Shown::Unless(""), |it| {
+                it.error
+                    .as_ref()
+                    .map_or(Cell::Empty, |error| Cell::Prose(error.to_string()))
+            }),
+            column("duration_ms", Shown::Unless(""), |it| {
+                it.duration.map_or(Cell::Empty, Cell::Duration)
+            }),
+            column("stored_size", Shown::Unless(""), |it| size(it.stored_size)),
+            column("consistency", Shown::Unless(""), |it| {
+                consistency(it.consistency)
+            }),
+        ];
+        COLUMNS
+    }
+}
+
+/// Where something is outside the project that every server has, people must see it.
+const DEFAULT_PROJECT: Shown = Shown::Unless("default");
+
+const fn column<R>(key: &'static str, shown: Shown, cell: fn(&R) -> Cell) -> Column<R> {
+    Column { key, shown, cell }
+}
+
+fn text(value: impl fmt::Display) -> Cell {
+    Cell::Text(value.to_string())
+}
+
+fn size(size: Option<Bytes>) -> Cell {
+    size.map_or(Cell::Empty, Cell::Size)
+}
+
+fn consistency(consistency: Option<Consistency>) -> Cell {
+    match consistency {
+        Some(bad @ Consistency::Inconsistent) => Cell::Toned(bad.to_string(), Tone::Careful),
+        other => Cell::of(other),
+    }
+}
+
+fn action(row: &Row) -> Cell {
+    let tone = match row.action {
+        Action::Create => Tone::Good,
+        Action::Replace | Action::Update => Tone::Careful,
+        Action::Delete | Action::Refuse => Tone::Bad,
+        Action::Skip | Action::Keep => Tone::Faint,
+    };
+    Cell::Toned(row.action.to_string(), tone)
+}
