@@ -1,1 +1,35 @@
-//! `backup`.
+//! `create`: backs instances up.
+//!
+//! Request → [`gather`] (reads the server) → [`plan`](plan()) (pure) → approved → [`apply`].
+//!
+//! # What holds
+//!
+//! - A version is committed only after the server's stream was complete, its tar ended properly,
+//!   every member that its index promises was seen and the operation succeeded.
+//! - What a run makes on the server (a copy, a server-side backup) is gone when [`apply`] returns,
+//!   however it ends, and is marked so that the next run removes what a killed one left.
+//! - The server is always asked for an uncompressed tar: its late compression errors are silent.
+//!
+//! # Design
+//!
+//! One pass: socket → tar check and rewrite → compression on all cores → hash and file, joined by
+//! bounded channels, so that memory does not grow with the instance. Where the server streams
+//! exports (`direct_backup`) no named backup is ever posted: a failing one can bring such a server
+//! down (`lxc/incus`, `instance_backup.go`, a nil reader is closed).
+
+mod apply;
+mod copy;
+mod error;
+mod export;
+mod gather;
+mod method;
+mod plan;
+mod record;
+mod request;
+mod store;
+
+pub use apply::{Context, apply};
+pub use error::BackupError;
+pub use gather::{Facts, gather};
+pub use plan::{Work, plan};
+pub use request::{Options, Request, Scope};

@@ -1,1 +1,28 @@
-//! `restore`.
+//! `restore`: brings instances back.
+//!
+//! Request → [`gather`] (reads the target and the server) → [`plan`](plan()) (pure) → approved →
+//! [`apply`].
+//!
+//! # What holds
+//!
+//! - An archive is checked while it is sent: its checksum, its compression, its tar, its promises.
+//!   Its end is withheld until all of that is right, and an upload without its end is forgotten by
+//!   the server. A damaged archive is never imported.
+//! - A replaced instance is not touched before its successor is imported, and is deleted last.
+//!   Whatever fails in between, it comes back under its name, running if it ran.
+//! - Nothing starts unless asked to, not even at the server's next boot.
+
+mod apply;
+mod error;
+mod finish;
+mod gather;
+mod plan;
+mod replace;
+mod request;
+mod send;
+
+pub use apply::{Context, apply};
+pub use error::RestoreError;
+pub use gather::{Existence, Facts, Server, gather};
+pub use plan::{Work, plan};
+pub use request::{Existing, Options, Request, Scope, Selection};

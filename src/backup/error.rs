@@ -1,0 +1,82 @@
+//! What can go wrong when something is backed up.
+
+use crate::archive::ArchiveError;
+use crate::incus;
+use crate::model::{InstanceName, InvalidName, ProjectName};
+use crate::target::TargetError;
+
+/// Why a backup failed.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The project is not there.
+    #[error("project `{0}` does not exist")]
+    NoProject(ProjectName),
+    /// The instance was there when the plan was made.
+    #[error("instance `{0}` no longer exists: the plan is outdated")]
+    Vanished(InstanceName),
+    /// It did not run when its export began, and did before the export was through.
+    #[error("instance `{0}` was started while it was exported")]
+    Started(InstanceName),
+    /// The instance lost its root disk since the plan was made.
+    #[error("instance `{0}` has no root disk")]
+    NoRootDisk(InstanceName),
+    /// The server did not do what was asked.
+    #[error("{0}")]
+    Incus(#[from] incus::Error),
+    /// An operation of the server failed.
+    #[error("{0}")]
+    Operation(#[from] incus::OperationError),
+    /// What the server sent is not a complete export.
+    #[error("the export is not complete")]
+    Archive(#[source] ArchiveError),
+    /// What the server sent ended early.
+    #[error("the export broke off after {received} bytes")]
+    CutOff {
+        /// How much came.
+        received: u64,
+        /// Why.
+        #[source]
+        cause: Option<incus::Error>,
+    },
+    /// Nothing came for a long time.
+    #[error("the server sent nothing for {0} seconds")]
+    Stalled(u64),
+    /// The target did not take it.
+    #[error("{0}")]
+    Target(#[from] TargetError),
+    /// What was to be written could not be.
+    #[error("cannot write the archive")]
+    Write(#[source] std::io::Error),
+    /// A part of the program ended without a word.
+    #[error("a worker ended unexpectedly")]
+    Worker,
+    /// A name that the program made is not one.
+    #[error("{0}")]
+    Name(#[from] InvalidName),
+    /// The user stopped the run.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl BackupError {
+    /// Whether it may succeed when it is tried again: something changed under the export.
+    ///
+    /// The texts are those of Go's `archive/tar` and of the server's tar writer.
+    pub(super) fn is_worth_retrying(&self) -> bool {
+        const PASSING: [&str; 4] = [
+            "missed writing",
+            "write too long",
+            "Failed to get file stat",
+            "no such file",
+        ];
+        let mut error: Option<&dyn std::error::Error> = Some(self);
+        while let Some(inner) = error {
+            let text = inner.to_string();
+            if PASSING.iter().any(|passing| text.contains(passing)) {
+                return true;
+            }
+            error = inner.source();
+        }
+        matches!(self, Self::CutOff { .. } | Self::Started(_))
+    }
+}

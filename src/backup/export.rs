@@ -1,0 +1,203 @@
+//! The server's export of one instance, by stream where it can and by named backup where it must.
+
+use jiff::ToSpan as _;
+
+use super::apply::Context;
+use super::error::BackupError;
+use super::store::{Sink, StoredArchive, Writing};
+use crate::incus::{BackupRequest, OperationError};
+use crate::model::{InstanceName, ProjectName, Version};
+use crate::progress::{Cancel, Task};
+use crate::temporary::{backup_name, is_left_over_backup};
+
+/// The extension of servers that stream exports.
+const STREAMS: &str = "direct_backup";
+
+/// What is exported.
+pub(super) struct Export<'a> {
+    pub(super) context: &'a Context,
+    pub(super) project: &'a ProjectName,
+    /// The instance, or the copy that stands in for it.
+    pub(super) name: &'a InstanceName,
+    pub(super) task: &'a dyn Task,
+}
+
+impl Export<'_> {
+    /// Exports to a file of the target.
+    pub(super) async fn run(&self, writing: Writing) -> Result<StoredArchive, BackupError> {
+        if self.context.client.has(STREAMS) {
+            self.stream(writing).await
+        } else {
+            self.named(writing).await
+        }
+    }
+
+    fn request(&self, name: Option<String>) -> BackupRequest {
+        let options = &self.context.options;
+        let now = Version::now().timestamp();
+        BackupRequest {
+            name,
+            expires_at: now.checked_add(24.hours()).ok(),
+            instance_only: options.instance_only,
+            optimized: options.optimized,
+        }
+    }
+
+    /// The body of the answer is the tar. That it is whole is known when the tar is, and when the
+    /// operation says so: the body alone may end cleanly after an error.
+    async fn stream(&self, writing: Writing) -> Result<StoredArchive, BackupError> {
+        let client = &self.context.client;
+        let download = client
+            .direct_backup(self.project, self.name, &self.request(None))
+            .await?;
+        self.task.phase("exporting", None);
+        let (stream, outcome) = (download.stream, download.outcome);
+        let sink = Sink::start(writing);
+        match sink.send(stream, self.task, &self.context.cancel).await {
+            Err(error @ BackupError::Interrupted) => {
+                sink.abandon().await;
+                Err(error)
+            }
+            Err(error) => {
+                let worker = sink.abandon().await;
+                // The operation knows the reason, where the stream only broke off.
+                Err(match outcome.wait().await {
+                    Err(reason @ OperationError::Failed { .. }) => reason.into(),
+                    _ => worker.unwrap_or(error),
+                })
+            }
+            Ok(_) => {
+                let stored = sink.finish().await;
+                match outcome.wait().await {
+                    Err(reason @ OperationError::Failed { .. }) => Err(reason.into()),
+                    _ => stored,
+                }
+            }
+        }
+    }
+
+    /// A named backup is made on the server, downloaded and deleted, whatever happens.
+    async fn named(&self, writing: Writing) -> Result<StoredArchive, BackupError> {
+        let name = backup_name(&self.context.owner);
+        let stored = self.make_and_download(&name, writing).await;
+        let deleted = self.delete(&name).await;
+        match (stored, deleted) {
+            (Err(error), _) => Err(error),
+            (Ok(stored), Ok(())) => Ok(stored),
+            (Ok(stored), Err(error)) => {
+                // What is stored is good, and the backup expires by itself.
+                self.context.progress.warn(&format!(
+                    "cannot delete backup `{name}` of `{}` on the server: {error}; it expires in \
+                     24 hours",
+                    self.name
+                ));
+                Ok(stored)
+            }
+        }
+    }
+
+    async fn make_and_download(
+        &self,
+        name: &str,
+        writing: Writing,
+    ) -> Result<StoredArchive, BackupError> {
+        let Context { client, cancel, .. } = self.context;
+        self.task.phase("waiting for the server's export", None);
+        let request = self.request(Some(name.to_owned()));
+        let operation = client
+            .create_backup(self.project, self.name, &request)
+            .await?;
+        let waited = client
+            .wait(&operation, cancel, |status| self.task.detail(status))
+            .await;
+        if let Err(OperationError::Cancelled) = waited {
+            // A backup cannot be cancelled: it must have ended before it can be deleted.
+            let _ = client.wait(&operation, &Cancel::new(), |_| ()).await;
+            return Err(BackupError::Interrupted);
+        }
+        waited?;
+        let sink = Sink::start(writing);
+        match self.download(name, &sink).await {
+            Ok(()) => sink.finish().await,
+            Err(error) => Err(sink.abandon().await.unwrap_or(error)),
+        }
+    }
+
+    /// Downloads the backup; where the connection breaks, goes on from what has come.
+    async fn download(&self, name: &str, sink: &Sink) -> Result<(), BackupError> {
+        let Context {
+            client,
+            cancel,
+            options,
+            ..
+        } = self.context;
+        let mut offset = 0;
+        let mut tries = options.retries;
+        let mut announced = false;
+        loop {
+            let download = client
+                .download_backup(self.project, self.name, name, offset)
+                .await?;
+            if !announced {
+                self.task.phase("exporting", download.total);
+                announced = true;
+            }
+            let end = download.total;
+            match sink.send(download.stream, self.task, cancel).await {
+                Ok(received) => {
+                    offset += received;
+                    return match end {
+                        Some(end) if offset < end && !sink.has_stopped() => {
+                            Err(BackupError::CutOff {
+                                received: offset,
+                                cause: None,
+                            })
+                        }
+                        _ => Ok(()),
+                    };
+                }
+                Err(BackupError::CutOff { received, cause }) => {
+                    offset += received;
+                    if tries == 0 {
+                        return Err(BackupError::CutOff {
+                            received: offset,
+                            cause,
+                        });
+                    }
+                    tries -= 1;
+                    tracing::debug!(offset, "the download broke off; going on");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Deletes what killed processes of this machine left on the server for this instance.
+    pub(super) async fn delete_left_over(&self) -> Result<(), BackupError> {
+        let client = &self.context.client;
+        if client.has(STREAMS) {
+            return Ok(());
+        }
+        for name in client.backups(self.project, self.name).await? {
+            if is_left_over_backup(&name) {
+                self.delete(&name).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, name: &str) -> Result<(), BackupError> {
+        let client = &self.context.client;
+        match client.delete_backup(self.project, self.name, name).await {
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(error.into()),
+            Ok(operation) => match client.wait(&operation, &Cancel::new(), |_| ()).await {
+                Err(OperationError::Failed { message, .. }) if message.contains("not found") => {
+                    Ok(())
+                }
+                Ok(()) | Err(OperationError::Vanished { .. }) => Ok(()),
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+}

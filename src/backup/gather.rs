@@ -1,0 +1,168 @@
+//! What must be known before anything can be planned: reads, and nothing else.
+
+use std::collections::BTreeMap;
+
+use super::method::{Circumstances, Storage};
+use super::request::{Request, Scope};
+use crate::incus::{Client, Device, Instance, Pool, Project};
+use crate::model::{Bytes, InstanceName, ProjectName, ResourceId};
+use crate::temporary::Mark;
+
+use super::error::BackupError;
+
+/// What a plan is made from.
+#[derive(Debug)]
+pub struct Facts {
+    /// The instances that exist.
+    pub candidates: Vec<Candidate>,
+    /// The instances that were asked for and do not exist.
+    pub missing: Vec<(ProjectName, InstanceName)>,
+}
+
+/// One instance, as far as the plan needs to know it.
+#[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
+pub struct Candidate {
+    /// Its project.
+    pub project: ProjectName,
+    /// Its name.
+    pub name: InstanceName,
+    /// The cluster member that it is on.
+    pub location: String,
+    /// The driver of the pool that its root disk is in.
+    pub driver: String,
+    /// What decides the method; nothing where it has no root disk in a known pool.
+    pub circumstances: Option<Circumstances>,
+    /// It is a temporary instance of this program.
+    pub temporary: bool,
+    /// Its cluster member is down: all that is known of it is its name.
+    pub unreachable: bool,
+    /// It carries `user.backup.exclude`.
+    pub excluded: bool,
+    /// Its project allows backups.
+    pub backups_allowed: bool,
+    /// The custom volumes that it mounts, as `POOL/NAME`.
+    pub volumes: Vec<String>,
+    /// How large its newest stored version is: the best that is known of its size.
+    pub used: Option<Bytes>,
+}
+
+/// Reads what the plan needs. `sizes` tells how large the newest stored version of each is.
+pub async fn gather(
+    client: &Client,
+    request: &Request,
+    sizes: &BTreeMap<ResourceId, Bytes>,
+) -> Result<Facts, BackupError> {
+    let pools: BTreeMap<String, Pool> = client
+        .pools()
+        .await?
+        .into_iter()
+        .map(|pool| (pool.name.to_string(), pool))
+        .collect();
+    let mut facts = Facts {
+        candidates: Vec::new(),
+        missing: Vec::new(),
+    };
+    for project in projects(client, &request.scope).await? {
+        let instances = match &request.scope {
+            Scope::Named(_, names) => {
+                let mut instances = Vec::new();
+                for name in names {
+                    match client.instance(&project.name, name).await? {
+                        Some((instance, _)) => instances.push(instance),
+                        None => facts.missing.push((project.name.clone(), name.clone())),
+                    }
+                }
+                instances
+            }
+            _ => client.instances(&project.name).await?,
+        };
+        facts.candidates.extend(instances.iter().map(|instance| {
+            let id = ResourceId::instance(project.name.clone(), &instance.name);
+            Candidate {
+                used: sizes.get(&id).copied(),
+                ..candidate(&project, instance, &pools)
+            }
+        }));
+    }
+    Ok(facts)
+}
+
+/// The projects of a scope. A project that does not exist is an error: the server lists nothing for
+/// it, and says nothing.
+async fn projects(client: &Client, scope: &Scope) -> Result<Vec<Project>, BackupError> {
+    match scope {
+        Scope::AllProjects => Ok(client.projects().await?),
+        Scope::Named(name, _) | Scope::Project(name) => match client.project(name).await? {
+            Some(project) => Ok(vec![project]),
+            None => Err(BackupError::NoProject(name.clone())),
+        },
+    }
+}
+
+fn candidate(project: &Project, instance: &Instance, pools: &BTreeMap<String, Pool>) -> Candidate {
+    let root = root_pool(instance).and_then(|name| pools.get(name));
+    let storage =
+        root.map(|pool| Storage::of(&pool.driver, |key| pool.config.get(key).map(String::as_str)));
+    Candidate {
+        project: project.name.clone(),
+        name: instance.name.clone(),
+        location: instance.location.clone(),
+        driver: root.map(|pool| pool.driver.clone()).unwrap_or_default(),
+        circumstances: storage.map(|storage| Circumstances {
+            instance_type: instance.instance_type,
+            running: is_running(instance),
+            storage,
+        }),
+        temporary: Mark::is_on(&instance.config),
+        unreachable: instance.is_unreachable(),
+        excluded: flag(instance.expanded_config.get("user.backup.exclude")),
+        backups_allowed: backups_allowed(&project.config),
+        volumes: mounted_volumes(instance),
+        used: None,
+    }
+}
+
+/// Whether its processes run; a frozen instance changes nothing.
+pub(super) fn is_running(instance: &Instance) -> bool {
+    !instance.is_stopped() && !instance.is_frozen()
+}
+
+/// The pool that the root disk is in.
+pub(super) fn root_pool(instance: &Instance) -> Option<&str> {
+    root_device(instance)
+        .and_then(|(_, device)| device.get("pool"))
+        .map(String::as_str)
+}
+
+/// The name and properties of the root disk.
+pub(super) fn root_device(instance: &Instance) -> Option<(&String, &Device)> {
+    instance.expanded_devices.iter().find(|(_, device)| {
+        let is = |key: &str, value: &str| device.get(key).is_some_and(|text| text == value);
+        is("type", "disk") && is("path", "/")
+    })
+}
+
+fn mounted_volumes(instance: &Instance) -> Vec<String> {
+    let text = |device: &Device, key: &str| device.get(key).cloned().unwrap_or_default();
+    instance
+        .expanded_devices
+        .values()
+        .filter(|device| text(device, "type") == "disk" && text(device, "path") != "/")
+        .filter(|device| device.contains_key("pool") && device.contains_key("source"))
+        .map(|device| format!("{}/{}", text(device, "pool"), text(device, "source")))
+        .collect()
+}
+
+/// `restricted.backups` blocks by default in a restricted project.
+fn backups_allowed(config: &BTreeMap<String, String>) -> bool {
+    !flag(config.get("restricted"))
+        || config
+            .get("restricted.backups")
+            .is_some_and(|value| value == "allow")
+}
+
+/// What Incus takes for true (`util.IsTrue`).
+fn flag(value: Option<&String>) -> bool {
+    value.is_some_and(|value| matches!(value.to_lowercase().as_str(), "true" | "1" | "yes" | "on"))
+}

@@ -1,0 +1,44 @@
+//! What is asked for.
+
+use std::num::NonZeroUsize;
+
+use crate::model::{CompressionChoice, InstanceName, ProjectName};
+
+/// A request to back instances of one server up.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Where they are.
+    pub scope: Scope,
+    /// How.
+    pub options: Options,
+}
+
+/// Which instances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// These of a project.
+    Named(ProjectName, Vec<InstanceName>),
+    /// Every one of a project.
+    Project(ProjectName),
+    /// Every one of the server.
+    AllProjects,
+}
+
+/// How instances are backed up.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Export running instances as they are.
+    pub no_snapshot: bool,
+    /// Use the storage driver's own format.
+    pub optimized: bool,
+    /// Leave snapshots out.
+    pub instance_only: bool,
+    /// How archives are compressed.
+    pub compression: CompressionChoice,
+    /// How often a live export is tried again when files change under it.
+    pub retries: u32,
+    /// How many instances at a time.
+    pub parallel: NonZeroUsize,
+    /// On how many threads archives are compressed, all together.
+    pub threads: NonZeroUsize,
+}

@@ -1,0 +1,163 @@
+//! From the server's stream to a file of the target, in one pass and constant memory.
+
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+use bytes::Bytes as Chunk;
+use futures_util::{Stream, StreamExt as _};
+use tokio::sync::mpsc;
+
+use super::error::BackupError;
+use crate::archive::{ArchiveError, Compression, Contents, Edit, FrameWriter, Pass};
+use crate::incus;
+use crate::model::CompressionChoice;
+use crate::progress::{Cancel, Task};
+use crate::target::{DraftFile, Written};
+
+/// How many chunks of the stream may wait to be compressed.
+const WAITING: usize = 16;
+/// How long the server may send nothing before the export is given up.
+const IDLE: Duration = Duration::from_secs(300);
+
+/// What was stored.
+#[derive(Debug)]
+pub(super) struct StoredArchive {
+    /// The file as it is in the target.
+    pub(super) written: Written,
+    /// What the archive holds.
+    pub(super) contents: Contents,
+}
+
+/// A part of the stream, or its proper end: a channel that closes without one was cut off.
+enum Part {
+    Data(Chunk),
+    End,
+}
+
+/// How the archive is written.
+pub(super) struct Writing {
+    /// Where to.
+    pub(super) file: Box<dyn DraftFile>,
+    /// What is rewritten on the way.
+    pub(super) edit: Option<Box<dyn Edit + Send>>,
+    /// How it is compressed.
+    pub(super) compression: CompressionChoice,
+    /// On how many threads.
+    pub(super) threads: NonZeroUsize,
+}
+
+/// A worker that checks, rewrites, compresses, hashes and writes what is sent to it.
+pub(super) struct Sink {
+    parts: mpsc::Sender<Part>,
+    worker: tokio::task::JoinHandle<Result<StoredArchive, BackupError>>,
+}
+
+impl Sink {
+    /// Starts the worker.
+    pub(super) fn start(writing: Writing) -> Self {
+        let (parts, incoming) = mpsc::channel(WAITING);
+        let worker = tokio::task::spawn_blocking(move || write(writing, incoming));
+        Self { parts, worker }
+    }
+
+    /// Sends a stream to the worker, and gives the number of bytes that came.
+    ///
+    /// Ends early, without an error, when the worker has stopped: [`finish`](Self::finish) says why.
+    pub(super) async fn send<S>(
+        &self,
+        mut stream: S,
+        task: &dyn Task,
+        cancel: &Cancel,
+    ) -> Result<u64, BackupError>
+    where
+        S: Stream<Item = Result<Chunk, incus::Error>> + Unpin,
+    {
+        let mut received = 0;
+        loop {
+            let next = tokio::select! {
+                next = tokio::time::timeout(IDLE, stream.next()) => next,
+                () = cancel.cancelled() => return Err(BackupError::Interrupted),
+            };
+            match next {
+                Err(_) => return Err(BackupError::Stalled(IDLE.as_secs())),
+                Ok(None) => return Ok(received),
+                Ok(Some(Err(cause))) => {
+                    return Err(BackupError::CutOff {
+                        received,
+                        cause: Some(cause),
+                    });
+                }
+                Ok(Some(Ok(chunk))) => {
+                    let size = chunk.len() as u64;
+                    if self.parts.send(Part::Data(chunk)).await.is_err() {
+                        return Ok(received);
+                    }
+                    received += size;
+                    task.advance(size);
+                }
+            }
+        }
+    }
+
+    /// Whether the worker has stopped, for a reason that [`finish`](Self::finish) gives.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.parts.is_closed()
+    }
+
+    /// Says that the stream is complete, and waits until all of it is checked and durable.
+    pub(super) async fn finish(self) -> Result<StoredArchive, BackupError> {
+        // A worker that has stopped no longer listens; its result says why.
+        let _ = self.parts.send(Part::End).await;
+        drop(self.parts);
+        self.worker.await.map_err(|_| BackupError::Worker)?
+    }
+
+    /// Gives the stream up; says why the worker stopped, if it was the worker.
+    pub(super) async fn abandon(self) -> Option<BackupError> {
+        drop(self.parts);
+        match self.worker.await {
+            Ok(Err(BackupError::CutOff { .. }) | Ok(_)) => None,
+            Ok(Err(error)) => Some(error),
+            Err(_) => Some(BackupError::Worker),
+        }
+    }
+}
+
+fn write(writing: Writing, mut parts: mpsc::Receiver<Part>) -> Result<StoredArchive, BackupError> {
+    let compression = match writing.compression {
+        CompressionChoice::None => Compression::None,
+        CompressionChoice::Zstd(level) => Compression::Zstd { level },
+    };
+    let frames =
+        FrameWriter::new(writing.file, compression, writing.threads).map_err(BackupError::Write)?;
+    let mut pass = Pass::new(frames, writing.edit);
+    let mut received = 0;
+    loop {
+        match parts.blocking_recv() {
+            Some(Part::Data(chunk)) => {
+                pass.write_all(&chunk).map_err(write_error)?;
+                received += chunk.len() as u64;
+            }
+            Some(Part::End) => break,
+            None => {
+                return Err(BackupError::CutOff {
+                    received,
+                    cause: None,
+                });
+            }
+        }
+    }
+    let (frames, contents) = pass.finish().map_err(BackupError::Archive)?;
+    let (file, _) = frames.finish().map_err(BackupError::Write)?;
+    let written = file.finish()?;
+    Ok(StoredArchive { written, contents })
+}
+
+/// Tells a bad archive from a target that does not take it.
+fn write_error(error: std::io::Error) -> BackupError {
+    match ArchiveError::from_io(error) {
+        Ok(archive) => BackupError::Archive(archive),
+        Err(io) => BackupError::Write(io),
+    }
+}

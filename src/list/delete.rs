@@ -1,0 +1,118 @@
+//! Deleting versions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::model::{ResourceId, Version};
+use crate::plan::{Action, Approved, Failure, Outcome, Plan, Report, Row, Step};
+use crate::progress::Cancel;
+use crate::target::{State, Stored, StoredId, Target};
+
+/// A request to delete versions.
+#[derive(Debug, Clone)]
+pub struct DeleteRequest {
+    /// The resources, in the order in which they were asked for.
+    pub resources: Vec<ResourceId>,
+    /// Which versions of them.
+    pub scope: DeleteScope,
+    /// Delete even the last complete version of a resource.
+    pub force: bool,
+}
+
+/// Which versions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeleteScope {
+    /// These.
+    Versions(Vec<Version>),
+    /// Every one.
+    All,
+}
+
+/// What applying one step needs.
+#[derive(Debug)]
+pub struct DeleteWork {
+    id: StoredId,
+}
+
+/// Plans the deletion (pure); `stored` is what the target holds of the source.
+pub fn plan_delete(request: &DeleteRequest, stored: &[Stored]) -> Plan<DeleteWork> {
+    let mut of_each: BTreeMap<&ResourceId, Vec<&Stored>> = BTreeMap::new();
+    for version in stored {
+        of_each
+            .entry(&version.id.resource)
+            .or_default()
+            .push(version);
+    }
+    let mut steps = Vec::new();
+    for resource in &request.resources {
+        let versions = of_each.get(resource).map(Vec::as_slice).unwrap_or_default();
+        steps.extend(plan_one(request, resource, versions));
+    }
+    Plan::new(steps)
+}
+
+fn plan_one(
+    request: &DeleteRequest,
+    resource: &ResourceId,
+    versions: &[&Stored],
+) -> Vec<Step<DeleteWork>> {
+    let refuse = |reason: &str| {
+        vec![Step::rest(
+            Row::new(Action::Refuse, resource).because(reason),
+        )]
+    };
+    if versions.is_empty() {
+        return refuse("the target holds no version of it");
+    }
+    let wanted: Vec<Version> = match &request.scope {
+        DeleteScope::All => versions.iter().map(|stored| stored.id.version).collect(),
+        DeleteScope::Versions(wanted) => wanted.clone(),
+    };
+    let survives = versions
+        .iter()
+        .any(|stored| stored.state == State::Complete && !wanted.contains(&stored.id.version));
+    let step = |version: Version| {
+        let row = |action| Row::new(action, resource).version(version);
+        let Some(stored) = versions.iter().find(|stored| stored.id.version == version) else {
+            return Step::rest(row(Action::Refuse).because("the target does not hold it"));
+        };
+        if stored.state == State::Complete && !survives && !request.force {
+            let reason = "no complete version would be left; --force deletes it all the same";
+            return Step::rest(row(Action::Refuse).because(reason));
+        }
+        let row = row(Action::Delete).because(&format!("frees {}", stored.stored_size));
+        Step::work(
+            row,
+            DeleteWork {
+                id: stored.id.clone(),
+            },
+        )
+    };
+    wanted.into_iter().map(step).collect()
+}
+
+/// Deletes what the plan names, one after the other. Blocks.
+pub fn apply_delete(
+    target: &Arc<dyn Target>,
+    plan: Approved<DeleteWork>,
+    cancel: &Cancel,
+) -> Report {
+    plan.into_steps()
+        .into_iter()
+        .map(|step| {
+            let (row, work) = step.into_parts();
+            let Some(work) = work.filter(|_| !cancel.is_cancelled()) else {
+                return Outcome::rest(row);
+            };
+            let begun = Instant::now();
+            let deleted = target
+                .lock(&work.id.source, &work.id.resource)
+                .and_then(|lock| lock.delete(work.id.version));
+            match deleted {
+                Ok(()) => Outcome::done(row, begun.elapsed()),
+                Err(error) => Outcome::failed(row, Failure::new(error), begun.elapsed()),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,248 @@
+//! Does what was planned and agreed to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use futures_util::StreamExt as _;
+
+use super::error::RestoreError;
+use super::finish::{Finish, finish};
+use super::plan::Work;
+use super::replace::replace;
+use super::request::Options;
+use super::send::{Source, Upload};
+use crate::archive::{Contents, Placement};
+use crate::incus::{Client, ImportHeaders, OperationError};
+use crate::model::{InstanceName, Owner, RunId};
+use crate::plan::{Approved, Failure, Outcome, Report, Row};
+use crate::progress::{Cancel, Progress, Task};
+use crate::target::Target;
+
+/// What a whole run shares.
+#[derive(Clone)]
+pub struct Context {
+    /// The server.
+    pub client: Arc<Client>,
+    /// Where from.
+    pub target: Arc<dyn Target>,
+    /// The run.
+    pub run: RunId,
+    /// Its process.
+    pub owner: Owner,
+    /// How instances are restored.
+    pub options: Options,
+    /// Who listens.
+    pub progress: Arc<dyn Progress>,
+    /// Who may stop it.
+    pub cancel: Cancel,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("run", &self.run)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Restores what the plan names. One that fails does not stop the others.
+pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
+    let number = AtomicUsize::new(1);
+    futures_util::stream::iter(plan.into_steps())
+        .map(|step| {
+            let (row, work) = step.into_parts();
+            let number = &number;
+            async move {
+                match work {
+                    Some(work) if !context.cancel.is_cancelled() => {
+                        one(context, row, work, number).await
+                    }
+                    _ => Outcome::rest(row),
+                }
+            }
+        })
+        .buffered(context.options.parallel.get())
+        .collect::<Vec<Outcome>>()
+        .await
+        .into_iter()
+        .collect()
+}
+
+async fn one(context: &Context, row: Row, work: Work, number: &AtomicUsize) -> Outcome {
+    let begun = Instant::now();
+    let task: Arc<dyn Task> = context.progress.task(work.name.as_str()).into();
+    let stored_size = work.stored.stored_size;
+    let consistency = work
+        .stored
+        .manifest
+        .as_ref()
+        .map(|manifest| manifest.consistency);
+    let restored = if work.replace {
+        replace(context, &work, number, &task).await
+    } else {
+        create(context, &work, &task).await
+    };
+    match restored {
+        Ok(()) => {
+            let outcome = Outcome::done(row, begun.elapsed());
+            match consistency {
+                Some(consistency) => outcome.stored(stored_size, consistency),
+                None => outcome,
+            }
+        }
+        Err(RestoreError::Interrupted) => Outcome::interrupted(row),
+        Err(error) => Outcome::failed(row, Failure::new(error), begun.elapsed()),
+    }
+}
+
+async fn create(context: &Context, work: &Work, task: &Arc<dyn Task>) -> Result<(), RestoreError> {
+    // A name that was taken since the plan was made must not be imported over; the server refuses
+    // it too, but only after the whole upload.
+    if context
+        .client
+        .instance(&work.project, &work.name)
+        .await?
+        .is_some()
+    {
+        return Err(RestoreError::Taken(work.name.clone()));
+    }
+    let contents = import(context, work, &work.name, task).await?;
+    let after = Finish {
+        work,
+        name: &work.name,
+        contents: &contents,
+        marked: None,
+    };
+    if let Err(error) = finish(context, after).await {
+        // Nothing but this import stands under the name: what is not whole does not stay.
+        remove(context, work, &work.name).await?;
+        return Err(error);
+    }
+    start(context, work, task).await
+}
+
+/// Imports the archive under a name. When this fails, no instance of that name is left.
+pub(super) async fn import(
+    context: &Context,
+    work: &Work,
+    name: &InstanceName,
+    task: &Arc<dyn Task>,
+) -> Result<Contents, RestoreError> {
+    let upload = open(context, work, name, task).await?;
+    let (body, verdict) = upload.split();
+    let headers = ImportHeaders {
+        name: name.clone(),
+        pool: work.pool.clone(),
+    };
+    let client = &context.client;
+    let sent = tokio::select! {
+        sent = client.import_backup(&work.project, &headers, body) => sent,
+        () = context.cancel.cancelled() => return Err(RestoreError::Interrupted),
+    };
+    // Where the archive is bad the upload failed because of it, and the verdict is the reason.
+    let operation = match (sent, verdict.wait().await?) {
+        (Ok(operation), Some(contents)) => (operation, contents),
+        (Ok(operation), None) => {
+            let _ = client.wait(&operation, &Cancel::new(), |_| ()).await;
+            remove(context, work, name).await?;
+            return Err(RestoreError::NothingCame(name.clone()));
+        }
+        (Err(error), _) => return Err(error.into()),
+    };
+    let (operation, contents) = operation;
+    task.phase("unpacking on the server", None);
+    match client
+        .wait(&operation, &context.cancel, |status| task.detail(status))
+        .await
+    {
+        Err(OperationError::Cancelled) => {
+            // An import cannot be cancelled: it must have ended before it can be removed.
+            let _ = client.wait(&operation, &Cancel::new(), |_| ()).await;
+            remove(context, work, name).await?;
+            return Err(RestoreError::Interrupted);
+        }
+        // Where its result is lost the instance itself is asked for below.
+        Ok(()) | Err(OperationError::Vanished { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    match client.instance(&work.project, name).await? {
+        Some(_) => Ok(contents),
+        None => Err(RestoreError::NothingCame(name.clone())),
+    }
+}
+
+async fn open(
+    context: &Context,
+    work: &Work,
+    name: &InstanceName,
+    task: &Arc<dyn Task>,
+) -> Result<Upload, RestoreError> {
+    let (target, id) = (context.target.clone(), work.stored.id.clone());
+    let opened = tokio::task::spawn_blocking(move || target.open(&id))
+        .await
+        .map_err(|_| RestoreError::Worker)??;
+    let manifest = opened.manifest().clone();
+    let stored_size = manifest
+        .archive
+        .as_ref()
+        .map(|archive| archive.stored_size.0);
+    task.phase("sending", stored_size);
+    let placement = Placement {
+        name: name.clone(),
+        pool: work.pool.clone(),
+        identity: work.identity,
+    };
+    let version = work.stored.id.version;
+    let source = Source {
+        opened,
+        manifest,
+        version,
+        edit: Some(Box::new(placement)),
+    };
+    Ok(Upload::start(source, task.clone()))
+}
+
+/// Deletes what this run imported; one that is not there is as good.
+pub(super) async fn remove(
+    context: &Context,
+    work: &Work,
+    name: &InstanceName,
+) -> Result<(), RestoreError> {
+    let client = &context.client;
+    match client.delete_instance(&work.project, name).await {
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(operation) => match client.wait(&operation, &Cancel::new(), |_| ()).await {
+            Ok(()) => Ok(()),
+            Err(error) => match client.instance(&work.project, name).await? {
+                None => Ok(()),
+                Some(_) => Err(error.into()),
+            },
+        },
+    }
+}
+
+/// Starts the instance, if that was asked for.
+pub(super) async fn start(
+    context: &Context,
+    work: &Work,
+    task: &Arc<dyn Task>,
+) -> Result<(), RestoreError> {
+    if !context.options.start {
+        return Ok(());
+    }
+    task.phase("starting", None);
+    crate::temporary::start(&context.client, &work.project, &work.name)
+        .await
+        .map_err(|error| RestoreError::NotStarted(work.name.clone(), Box::new(error.into())))
+}
+
+/// The name of this run's next temporary instance.
+pub(super) fn next_name(
+    context: &Context,
+    number: &AtomicUsize,
+) -> Result<InstanceName, RestoreError> {
+    let number = number.fetch_add(1, Ordering::Relaxed);
+    Ok(crate::temporary::instance_name(&context.run, number)?)
+}

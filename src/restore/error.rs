@@ -1,0 +1,93 @@
+//! What can go wrong when something is restored.
+
+use crate::archive::ArchiveError;
+use crate::incus;
+use crate::model::{InstanceName, InvalidName, ProjectName, Version};
+use crate::target::TargetError;
+use crate::temporary::ChangeError;
+
+/// Why a restore failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The project is not there.
+    #[error("project `{0}` does not exist")]
+    NoProject(ProjectName),
+    /// The stored version is damaged.
+    #[error("version {version} is damaged; nothing was imported")]
+    Damaged {
+        /// Which version.
+        version: Version,
+        /// What is wrong with it.
+        #[source]
+        cause: Damage,
+    },
+    /// An instance has taken the name since the plan was made.
+    #[error("instance `{0}` exists now: the plan is outdated")]
+    Taken(InstanceName),
+    /// The instance to be replaced has gone since the plan was made.
+    #[error("instance `{0}` is gone: the plan is outdated")]
+    Gone(InstanceName),
+    /// The server said the import was done, but there is no instance.
+    #[error("the server finished the import of `{0}`, but there is no such instance")]
+    NothingCame(InstanceName),
+    /// The replacement failed; the old instance is back.
+    #[error("cannot replace `{name}`; it is as it was")]
+    NotReplaced {
+        /// The instance.
+        name: InstanceName,
+        /// Why.
+        #[source]
+        cause: Box<RestoreError>,
+    },
+    /// The replacement failed, and so did putting the old instance back.
+    #[error("cannot replace `{name}`, and the old one is now called `{aside}` ({undo})")]
+    NotPutBack {
+        /// The instance.
+        name: InstanceName,
+        /// What the old one is called.
+        aside: InstanceName,
+        /// Why it could not be put back.
+        undo: String,
+        /// Why it could not be replaced.
+        #[source]
+        cause: Box<RestoreError>,
+    },
+    /// It was restored, but could not be started.
+    #[error("`{0}` is restored, but does not start")]
+    NotStarted(InstanceName, #[source] Box<RestoreError>),
+    /// The server did not do what was asked.
+    #[error("{0}")]
+    Incus(#[from] incus::Error),
+    /// An operation of the server failed.
+    #[error("{0}")]
+    Operation(#[from] incus::OperationError),
+    /// An instance could not be changed.
+    #[error("{0}")]
+    Change(#[from] ChangeError),
+    /// The target did not give it.
+    #[error("{0}")]
+    Target(#[from] TargetError),
+    /// A part of the program ended without a word.
+    #[error("a worker ended unexpectedly")]
+    Worker,
+    /// A name that the program made is not one.
+    #[error("{0}")]
+    Name(#[from] InvalidName),
+    /// The user stopped the run.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// What is wrong with a stored archive.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// It cannot be read.
+    #[error("cannot read the archive")]
+    Read(#[source] std::io::Error),
+    /// It is not a complete archive.
+    #[error("{0}")]
+    Archive(#[from] ArchiveError),
+    /// It is not what was written.
+    #[error("its SHA-256 is not the one that its manifest gives")]
+    Digest,
+}

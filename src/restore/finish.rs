@@ -1,0 +1,56 @@
+//! What an import leaves undone: the expiry of snapshots, the power state, the mark.
+
+use super::apply::Context;
+use super::error::RestoreError;
+use super::plan::Work;
+use crate::archive::{Contents, Identity, is_identity};
+use crate::incus::OperationError;
+use crate::model::InstanceName;
+use crate::progress::Cancel;
+use crate::temporary::{Mark, edit_config};
+
+/// An instance that was just imported.
+pub(super) struct Finish<'a> {
+    pub(super) work: &'a Work,
+    /// The name that it was imported under.
+    pub(super) name: &'a InstanceName,
+    pub(super) contents: &'a Contents,
+    /// The mark that it is given until it is in its place.
+    pub(super) marked: Option<&'a Mark>,
+}
+
+/// Finishes an import.
+pub(super) async fn finish(context: &Context, after: Finish<'_>) -> Result<(), RestoreError> {
+    let Finish {
+        work,
+        name,
+        contents,
+        marked,
+    } = after;
+    let (client, project) = (&context.client, &work.project);
+    edit_config(client, project, name, |config| {
+        // One that was a temporary object once must not look like one.
+        config.retain(|key, _| !Mark::KEYS.contains(&key.as_str()));
+        // An optimized archive cannot be rewritten on the way, and brings the identity that it had.
+        if work.identity == Identity::New && contents.index.optimized {
+            config.retain(|key, _| !is_identity(key));
+        }
+        // An instance whose last state was running would be started at the server's next boot.
+        config.insert("volatile.last_state.power".to_owned(), "STOPPED".to_owned());
+        if let Some(mark) = marked {
+            config.extend(mark.config().map(|(key, value)| (key.to_owned(), value)));
+        }
+    })
+    .await?;
+    // The server takes the snapshots' times of creation from the archive, but not their expiry.
+    for (snapshot, expires_at) in contents.index.snapshot_expiries() {
+        let set = client
+            .set_snapshot_expiry(project, name, &snapshot, expires_at)
+            .await?;
+        match client.wait(&set, &Cancel::new(), |_| ()).await {
+            Ok(()) | Err(OperationError::Vanished { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! What is asked for.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+
+use jiff::Timestamp;
+
+use crate::model::{InstanceName, PoolName, ProjectName, ResourceName, SourceName, Version};
+
+/// A request to bring instances of one source back to one server.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Whose backups.
+    pub source: SourceName,
+    /// Which instances.
+    pub scope: Scope,
+    /// Which versions of them.
+    pub selection: Selection,
+    /// What becomes of instances that exist.
+    pub existing: Existing,
+    /// How they are restored.
+    pub options: Options,
+}
+
+/// Which instances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// These of a project.
+    Named(ProjectName, Vec<ResourceName>),
+    /// Every stored one of a project.
+    Project(ProjectName),
+    /// Every stored one.
+    AllProjects,
+}
+
+/// Which version of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Selection {
+    /// The newest complete one.
+    Newest,
+    /// This one.
+    Exactly(Version),
+    /// The newest complete one that is not later.
+    AsOf(Timestamp),
+}
+
+/// What becomes of an instance that has the name already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// The step is refused.
+    Refuse,
+    /// It stays, and the step is skipped.
+    Skip,
+    /// It is replaced once its successor is imported.
+    Replace,
+}
+
+/// How instances are restored.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Another name, for a single instance.
+    pub target_name: Option<InstanceName>,
+    /// Other pools than those the backups name.
+    pub pools: BTreeMap<PoolName, PoolName>,
+    /// Start what was restored.
+    pub start: bool,
+    /// How many instances at a time.
+    pub parallel: NonZeroUsize,
+}
