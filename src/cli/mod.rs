@@ -1,13 +1,19 @@
-//! The command line.
+//! The command line: arguments, what every command needs, signals, failures and exit codes.
+//!
+//! Each binary's `main` is one call of a function here. Only this module knows of the process:
+//! its arguments, environment, standard streams, signals and exit code.
 
-use std::process::ExitCode;
+pub mod args;
+mod command;
+mod context;
+mod dispatch;
+mod environment;
+mod exit;
+mod failure;
+mod names;
+mod run;
+mod signal;
 
-/// Runs `incus-backup`.
-pub fn dispatcher() -> ExitCode {
-    ExitCode::SUCCESS
-}
-
-/// Runs `incus-backup-instance`.
-pub fn instance() -> ExitCode {
-    ExitCode::SUCCESS
-}
+pub use dispatch::{Dispatcher, dispatcher};
+pub use exit::{EXIT_STATUS, Exit};
+pub use run::instance;

@@ -1,0 +1,110 @@
+//! Flags that several verbs share.
+
+use clap::{Args, ValueEnum};
+
+use crate::model::{ProjectName, SourceName};
+use crate::ui::{self, Format};
+
+/// How much is said, and how.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Messages")]
+pub struct Verbosity {
+    /// Say nothing but errors and results
+    #[arg(short, long, global = true, conflicts_with_all = ["verbose", "debug"])]
+    pub quiet: bool,
+    /// Say more about what is done
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Log every request and decision
+    #[arg(long, global = true)]
+    pub debug: bool,
+    /// The form of progress, warnings and errors on standard error
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+/// The form of what goes to standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Text for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl From<&Verbosity> for ui::Verbosity {
+    fn from(said: &Verbosity) -> Self {
+        Self {
+            quiet: said.quiet,
+            verbose: said.verbose,
+            debug: said.debug,
+            format: match said.log_format {
+                LogFormat::Text => ui::LogFormat::Text,
+                LogFormat::Json => ui::LogFormat::Json,
+            },
+        }
+    }
+}
+
+/// Where backups live.
+#[derive(Debug, Clone, Args)]
+pub struct TargetChoice {
+    /// Where backups live: `dir:/absolute/path` [default: `dir:/var/backups/incus` for root]
+    #[arg(long, value_name = "URI", alias = "output")]
+    pub target: Option<String>,
+    /// Wait this many seconds for another process to release a lock
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub lock_timeout: u64,
+}
+
+/// Which projects are meant.
+#[derive(Debug, Clone, Args)]
+pub struct ProjectScope {
+    /// The project [default: the remote's, as `incus` finds it]
+    #[arg(long, value_name = "PROJECT")]
+    pub project: Option<ProjectName>,
+    /// All projects
+    #[arg(long, conflicts_with = "project")]
+    pub all_projects: bool,
+}
+
+/// The form of printed rows.
+#[derive(Debug, Clone, Args)]
+pub struct Rows {
+    /// The form of the output
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub format: Format,
+    /// The columns of tables and CSV, by name, separated by commas
+    #[arg(short, long, value_name = "COLUMNS")]
+    pub columns: Option<String>,
+}
+
+/// The form of one printed object.
+#[derive(Debug, Clone, Args)]
+pub struct Output {
+    /// The form of the output
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub format: Format,
+}
+
+/// What is answered before it is asked.
+#[derive(Debug, Clone, Args)]
+pub struct Answers {
+    /// Show the plan and change nothing
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Allow what is refused by default; each refusal says when this would allow it
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Which server's backups are meant.
+#[derive(Debug, Clone, Args)]
+pub struct SourceChoice {
+    /// The source: the server whose backups are meant [default: the remote's own]
+    #[arg(long, value_name = "SOURCE")]
+    pub from: Option<SourceName>,
+}

@@ -1,0 +1,47 @@
+//! The arguments of `incus-backup-instance`.
+
+use clap::{Parser, Subcommand};
+
+use super::{Create, Delete, List, Restore, Show, Verbosity};
+use crate::cli::exit::EXIT_STATUS;
+
+/// Back up Incus instances, and bring them back
+///
+/// Runs by itself, or as `incus backup-instance` after
+/// `incus alias add backup-instance /usr/bin/incus-backup-instance`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "incus-backup-instance",
+    version,
+    after_help = EXIT_STATUS,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+pub struct Instance {
+    /// What to do
+    #[command(subcommand)]
+    pub verb: Verb,
+    /// How much is said
+    #[command(flatten)]
+    pub verbosity: Verbosity,
+}
+
+/// The verbs of `incus-backup-instance`.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Back up instances, with their snapshots
+    #[command(visible_alias = "backup")]
+    Create(Create),
+    /// List stored versions
+    #[command(visible_alias = "ls")]
+    List(List),
+    /// Show what is known about a stored version
+    #[command(visible_alias = "info")]
+    Show(Show),
+    /// Bring instances back from their stored versions
+    Restore(Restore),
+    /// Delete stored versions
+    #[command(visible_alias = "rm")]
+    Delete(Delete),
+}

@@ -1,0 +1,17 @@
+//! What can be said on the command line, one file per verb; flags that verbs share are in `common`.
+
+mod common;
+mod create;
+mod delete;
+mod instance;
+mod list;
+mod restore;
+mod show;
+
+pub use common::{Answers, Output, ProjectScope, Rows, SourceChoice, TargetChoice, Verbosity};
+pub use create::Create;
+pub use delete::Delete;
+pub use instance::{Instance, Verb};
+pub use list::List;
+pub use restore::Restore;
+pub use show::Show;

@@ -1,0 +1,136 @@
+//! `create`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::report;
+use crate::backup::{self, Options, Request, Scope};
+use crate::cli::args::Create;
+use crate::cli::context::{Agreed, Context, Place, blocking, cores, parallel, source_of};
+use crate::cli::exit::Exit;
+use crate::cli::failure::CommandError;
+use crate::cli::names;
+use crate::incus::Client;
+use crate::list::newest_complete;
+use crate::model::{Bytes, InstanceName, Kind, ProjectName, ResourceId, SourceName};
+use crate::plan::Report;
+use crate::target::{Filter, Stored, Target};
+use crate::temporary::sweep;
+
+/// Backs instances up.
+pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Exit, CommandError> {
+    let config = context.config()?;
+    let named = names::resolve(&config, &args.names)?;
+    let place = context.place(&args.target).await?;
+    let client = context.connect(&config, &named.remote).await?;
+    let source = source_of(&client, &named.remote)?;
+    let scope = if args.scope.all_projects {
+        if !named.names.is_empty() {
+            return Err(CommandError::Usage(
+                "--all-projects takes no names".to_owned(),
+            ));
+        }
+        Scope::AllProjects
+    } else {
+        let flag = args.scope.project.as_ref();
+        let project = names::project(&config, &client, &named.remote, flag)?;
+        if named.names.is_empty() {
+            Scope::Project(project)
+        } else {
+            let parsed = named.names.iter().map(|name| name.parse());
+            Scope::Named(project, parsed.collect::<Result<Vec<InstanceName>, _>>()?)
+        }
+    };
+    let options = Options {
+        no_snapshot: args.no_snapshot,
+        optimized: args.optimized,
+        instance_only: args.instance_only,
+        compression: args.compression,
+        retries: args.retries,
+        parallel: parallel(args.parallel),
+        threads: cores(),
+    };
+    let request = Request { scope, options };
+    let sizes = match &place {
+        Place::Target(target) => sizes(target.clone(), source.name.clone()).await?,
+        Place::Creatable(_) => BTreeMap::new(),
+    };
+    let gathered = async { Ok(backup::gather(&client, &request, &sizes).await?) };
+    let facts = context.unless_cancelled(gathered).await?;
+    let projects: BTreeSet<ProjectName> = facts
+        .candidates
+        .iter()
+        .map(|candidate| candidate.project.clone())
+        .collect();
+    let plan = backup::plan(&request, &facts);
+    let count = plan.rows().filter(|row| row.action.changes()).count();
+    let question = match count {
+        1 => "Create 1 backup?".to_owned(),
+        count => format!("Create {count} backups?"),
+    };
+    let approved = match context
+        .agree(plan, question, &args.answers, &args.rows)
+        .await?
+    {
+        Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
+        Agreed::Nothing(plan) => {
+            return report::write(context, &Report::of_rest(plan.rows()), &args.rows);
+        }
+        Agreed::Approved(approved) => approved,
+    };
+    let target = context
+        .establish(place, &args.target, &args.answers)
+        .await?;
+    let entered = (target.clone(), source.clone());
+    blocking(move || entered.0.enter_source(&entered.1)).await??;
+    sweep_all(context, &client, &projects).await?;
+    let run = backup::Context {
+        client: Arc::new(client),
+        target,
+        source: source.name,
+        run: context.run.clone(),
+        owner: context.owner.clone(),
+        options,
+        progress: context.progress.clone(),
+        cancel: context.cancel.clone(),
+    };
+    let report = backup::apply(&run, approved).await;
+    report::write(context, &report, &args.rows)
+}
+
+/// Puts right what killed runs left in these projects.
+pub(super) async fn sweep_all(
+    context: &Context,
+    client: &Client,
+    projects: &BTreeSet<ProjectName>,
+) -> Result<(), CommandError> {
+    for project in projects {
+        sweep(client, project, &*context.progress)
+            .await
+            .map_err(CommandError::Sweep)?;
+    }
+    Ok(())
+}
+
+/// How large the newest complete version of each instance is.
+async fn sizes(
+    target: Arc<dyn Target>,
+    source: SourceName,
+) -> Result<BTreeMap<ResourceId, Bytes>, CommandError> {
+    let filter = Filter {
+        source: Some(source),
+        kind: Some(Kind::Instance),
+    };
+    let stored = blocking(move || target.versions(&filter)).await??;
+    let mut of_each: BTreeMap<ResourceId, Vec<Stored>> = BTreeMap::new();
+    for version in stored {
+        of_each
+            .entry(version.id.resource.clone())
+            .or_default()
+            .push(version);
+    }
+    Ok(of_each
+        .into_iter()
+        .filter_map(|(id, versions)| Some((id, newest_complete(&versions)?.size)))
+        .collect())
+}

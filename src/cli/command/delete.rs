@@ -1,0 +1,69 @@
+//! `delete`.
+
+use std::collections::BTreeSet;
+
+use super::report;
+use super::source::{choose, versions};
+use crate::cli::args::Delete;
+use crate::cli::context::{Agreed, Context, blocking};
+use crate::cli::exit::Exit;
+use crate::cli::failure::CommandError;
+use crate::list::{DeleteRequest, DeleteScope, apply_delete, plan_delete};
+use crate::model::{ProjectName, ResourceId, ResourceName, SourceName};
+use crate::plan::Report;
+
+/// Deletes stored versions.
+pub(in crate::cli) async fn delete(context: &Context, args: Delete) -> Result<Exit, CommandError> {
+    let target = context.target(&args.target).await?;
+    let choice = choose(context, &args.names, args.source.from.as_ref()).await?;
+    if choice.named.names.is_empty() {
+        return Err(CommandError::Usage(
+            "delete needs the names of instances".to_owned(),
+        ));
+    }
+    let project = args
+        .project
+        .clone()
+        .unwrap_or_else(ProjectName::default_project);
+    let stored = versions(&target, &choice, Some(&project)).await?;
+    let sources: BTreeSet<&SourceName> = stored.iter().map(|stored| &stored.id.source).collect();
+    if sources.len() > 1 {
+        let names: Vec<&str> = sources.iter().map(|source| source.as_str()).collect();
+        return Err(CommandError::Usage(format!(
+            "the target holds that name of several servers; say which with --from: {}",
+            names.join(", ")
+        )));
+    }
+    let names: Result<Vec<ResourceName>, _> =
+        choice.named.names.iter().map(|name| name.parse()).collect();
+    let request = DeleteRequest {
+        resources: names?
+            .into_iter()
+            .map(|name| ResourceId::stored_instance(project.clone(), name))
+            .collect(),
+        scope: if args.all_versions {
+            DeleteScope::All
+        } else {
+            DeleteScope::Versions(args.versions.clone())
+        },
+        force: args.answers.force,
+    };
+    let plan = plan_delete(&request, &stored);
+    let question = match plan.rows().filter(|row| row.action.changes()).count() {
+        1 => "Delete 1 version?".to_owned(),
+        count => format!("Delete {count} versions?"),
+    };
+    let approved = match context
+        .agree(plan, question, &args.answers, &args.rows)
+        .await?
+    {
+        Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
+        Agreed::Nothing(plan) => {
+            return report::write(context, &Report::of_rest(plan.rows()), &args.rows);
+        }
+        Agreed::Approved(approved) => approved,
+    };
+    let cancel = context.cancel.clone();
+    let report = blocking(move || apply_delete(&target, approved, &cancel)).await?;
+    report::write(context, &report, &args.rows)
+}

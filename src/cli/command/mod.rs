@@ -1,0 +1,15 @@
+//! What each verb does: from its arguments to a report.
+
+mod create;
+mod delete;
+mod list;
+mod report;
+mod restore;
+mod show;
+mod source;
+
+pub(super) use create::create;
+pub(super) use delete::delete;
+pub(super) use list::list;
+pub(super) use restore::restore;
+pub(super) use show::show;

@@ -1,0 +1,58 @@
+//! `show`.
+
+use std::io::{self, Write as _};
+
+use super::source::{choose, versions};
+use crate::cli::args::Show;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::CommandError;
+use crate::list::newest_complete;
+use crate::target::Stored;
+use crate::ui::{Format, Output, write_details};
+
+/// Shows what is known about a stored version.
+pub(in crate::cli) async fn show(context: &Context, args: Show) -> Result<Exit, CommandError> {
+    let target = context.target(&args.target).await?;
+    let arguments = std::slice::from_ref(&args.name);
+    let choice = choose(context, arguments, args.source.from.as_ref()).await?;
+    if choice.named.names.is_empty() {
+        return Err(CommandError::Usage(
+            "show needs the name of an instance".to_owned(),
+        ));
+    }
+    let stored = versions(&target, &choice, args.project.as_ref()).await?;
+    let stored = pick(&args, &stored)?;
+    let Some(manifest) = &stored.manifest else {
+        return Err(CommandError::NoVersion(format!(
+            "version {} of `{}` has no manifest that can be read: it is {}",
+            stored.id.version, stored.id.resource, stored.state
+        )));
+    };
+    let document = serde_json::to_value(manifest).map_err(io::Error::other);
+    let document = document.map_err(CommandError::Output)?;
+    let mut out = Output::new(io::stdout());
+    write_details(&mut out, &document, args.output.format).map_err(CommandError::Output)?;
+    if matches!(args.output.format, Format::Table | Format::Compact) {
+        writeln!(out, "state: {}", stored.state).map_err(CommandError::Output)?;
+    }
+    out.finish().map_err(CommandError::Output)?;
+    Ok(Exit::Done)
+}
+
+fn pick<'a>(args: &Show, stored: &'a [Stored]) -> Result<&'a Stored, CommandError> {
+    let Some(version) = args.version else {
+        return newest_complete(stored).or(stored.last()).ok_or_else(|| {
+            CommandError::NoVersion(format!("the target holds no version of `{}`", args.name))
+        });
+    };
+    stored
+        .iter()
+        .find(|stored| stored.id.version == version)
+        .ok_or_else(|| {
+            CommandError::NoVersion(format!(
+                "the target holds no version {version} of `{}`",
+                args.name
+            ))
+        })
+}

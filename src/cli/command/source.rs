@@ -1,0 +1,104 @@
+//! Which stored versions a command means.
+
+use std::sync::Arc;
+
+use super::super::failure::CommandError;
+use crate::cli::context::{Context, blocking, source_of};
+use crate::cli::names::{self, Named};
+use crate::incus::Config;
+use crate::model::{Kind, ProjectName, ResourceName, SourceName};
+use crate::target::{Filter, Stored, Target};
+
+/// Everything that a target holds of the instances of one source, which must be there.
+pub(super) async fn stored_of(
+    target: &Arc<dyn Target>,
+    source: &SourceName,
+) -> Result<Vec<Stored>, CommandError> {
+    let filter = Filter {
+        source: Some(source.clone()),
+        kind: Some(Kind::Instance),
+    };
+    let (reader, wanted) = (target.clone(), source.clone());
+    blocking(move || {
+        let known = reader.sources()?;
+        if !known.contains(&wanted) {
+            let target = reader.location().to_string();
+            return Err(CommandError::NoSource {
+                target,
+                wanted,
+                known,
+            });
+        }
+        Ok(reader.versions(&filter)?)
+    })
+    .await?
+}
+
+/// What `list`, `show` and `delete` look at.
+pub(super) struct Choice {
+    /// The source; any where none was named.
+    pub(super) source: Option<SourceName>,
+    /// The names, as written.
+    pub(super) named: Named,
+}
+
+/// The source that `--from` or a remote names. A server is asked for its name only where the remote
+/// is `local` and was written out.
+pub(super) async fn choose(
+    context: &Context,
+    arguments: &[String],
+    from: Option<&SourceName>,
+) -> Result<Choice, CommandError> {
+    // Without a remote in the arguments the client's configuration does not matter, broken or not.
+    if !arguments.iter().any(|argument| argument.contains(':')) {
+        let named = names::without_remote(arguments)?;
+        return Ok(Choice {
+            source: from.cloned(),
+            named,
+        });
+    }
+    let config: Config = context.config()?;
+    let named = names::resolve(&config, arguments)?;
+    let source = match from {
+        Some(source) => source.clone(),
+        None if named.remote.as_str() != "local" => named.remote.as_str().parse()?,
+        None => {
+            source_of(
+                &context.connect(&config, &named.remote).await?,
+                &named.remote,
+            )?
+            .name
+        }
+    };
+    Ok(Choice {
+        source: Some(source),
+        named,
+    })
+}
+
+/// The versions that a choice and a project leave, by source, instance and version.
+pub(super) async fn versions(
+    target: &Arc<dyn Target>,
+    choice: &Choice,
+    project: Option<&ProjectName>,
+) -> Result<Vec<Stored>, CommandError> {
+    let names: Result<Vec<ResourceName>, _> =
+        choice.named.names.iter().map(|name| name.parse()).collect();
+    let names = names?;
+    let stored = if let Some(source) = &choice.source {
+        stored_of(target, source).await?
+    } else {
+        let filter = Filter {
+            kind: Some(Kind::Instance),
+            ..Filter::default()
+        };
+        let reader = target.clone();
+        blocking(move || reader.versions(&filter)).await??
+    };
+    let wanted = |stored: &Stored| {
+        let resource = &stored.id.resource;
+        (names.is_empty() || resource.name().is_some_and(|name| names.contains(name)))
+            && project.is_none_or(|project| resource.project() == Some(project))
+    };
+    Ok(stored.into_iter().filter(wanted).collect())
+}

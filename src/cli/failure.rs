@@ -1,0 +1,216 @@
+//! What every failure is called on the command line: its message, its hints, its exit code.
+//!
+//! The errors of the lower layers say what failed and why; what the user can do about it, and what
+//! scripts see, is decided here and nowhere else.
+
+use std::error::Error;
+
+use super::exit::Exit;
+use crate::archive::ArchiveError;
+use crate::backup::BackupError;
+use crate::incus::{ConfigError, ConnectError};
+use crate::model::{InvalidName, SourceName};
+use crate::plan::{Report, Status, Verdict};
+use crate::restore::RestoreError;
+use crate::target::{LocationError, TargetError};
+use crate::temporary::ChangeError;
+use crate::ui::{Message, NotConfirmed, UnknownColumn};
+
+/// Why a command ended before it had rows to report.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CommandError {
+    /// The command line asks for what cannot be.
+    #[error("{0}")]
+    Usage(String),
+    /// A name is none.
+    #[error("{0}")]
+    Name(#[from] InvalidName),
+    /// A column is none.
+    #[error("{0}")]
+    Column(#[from] UnknownColumn),
+    /// The target is written wrongly.
+    #[error("{0}")]
+    Location(#[from] LocationError),
+    /// The target does not do what it should.
+    #[error("{0}")]
+    Target(#[from] TargetError),
+    /// The client's configuration is wrong, or lacks the remote.
+    #[error("{0}")]
+    Config(#[from] ConfigError),
+    /// The server cannot be reached.
+    #[error("{0}")]
+    Connect(#[from] ConnectError),
+    /// The server does not do what was asked.
+    #[error("{0}")]
+    Incus(#[from] crate::incus::Error),
+    /// What an earlier run left cannot be looked for.
+    #[error("cannot look for what earlier runs left")]
+    Sweep(#[source] ChangeError),
+    /// A backup cannot be planned.
+    #[error("{0}")]
+    Backup(#[from] BackupError),
+    /// A restore cannot be planned.
+    #[error("{0}")]
+    Restore(#[from] RestoreError),
+    /// The target holds nothing of that server.
+    #[error("target `{target}` holds no backups of source `{wanted}`")]
+    NoSource {
+        /// The target.
+        target: String,
+        /// The source that was meant.
+        wanted: SourceName,
+        /// The sources that it holds.
+        known: Vec<SourceName>,
+    },
+    /// The version that was asked for is not there.
+    #[error("{0}")]
+    NoVersion(String),
+    /// It was not confirmed.
+    #[error("{0}")]
+    NotConfirmed(#[from] NotConfirmed),
+    /// Results cannot be written.
+    #[error("cannot write the results")]
+    Output(#[source] std::io::Error),
+    /// The program cannot start its own machinery.
+    #[error("cannot start")]
+    Start(#[source] std::io::Error),
+    /// A part of the program ended without a word.
+    #[error("a worker ended unexpectedly")]
+    Worker,
+    /// The user stopped the command.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl CommandError {
+    /// The message, with hints.
+    pub(super) fn message(&self) -> Message {
+        let mut message = Message::error(self);
+        for hint in hints(self) {
+            message = message.hint(&hint);
+        }
+        message
+    }
+
+    /// The exit code.
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) | Self::Name(_) | Self::Column(_) | Self::Location(_) => Exit::Usage,
+            Self::NotConfirmed(_) => Exit::NotConfirmed,
+            Self::NoSource { .. } => Exit::NoTarget,
+            Self::Interrupted => Exit::Interrupted,
+            other => exit_of(other),
+        }
+    }
+}
+
+/// Everything in an error's chain, from the outermost on.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |inner| (*inner).source())
+}
+
+/// The exit code of an error by what is at its root.
+fn exit_of(error: &(dyn Error + 'static)) -> Exit {
+    for inner in chain(error) {
+        if let Some(target) = inner.downcast_ref::<TargetError>() {
+            if target.is_locked() {
+                return Exit::Locked;
+            }
+            if target.is_missing() {
+                return Exit::NoTarget;
+            }
+        }
+        if let Some(RestoreError::Damaged { .. }) = inner.downcast_ref::<RestoreError>() {
+            return Exit::Damaged;
+        }
+    }
+    Exit::Failed
+}
+
+/// The exit code of a run: of what failed, where all of it failed alike.
+pub(super) fn exit_of_report(report: &Report) -> Exit {
+    match report.verdict() {
+        Verdict::Done => Exit::Done,
+        Verdict::Partial => Exit::Partial,
+        Verdict::Interrupted => Exit::Interrupted,
+        Verdict::Failed => {
+            let mut exits = report
+                .outcomes
+                .iter()
+                .filter_map(|outcome| match outcome.status {
+                    Status::Failed => outcome
+                        .error
+                        .as_ref()
+                        .map(|failure| exit_of(failure.error())),
+                    Status::Refused => Some(Exit::Failed),
+                    _ => None,
+                });
+            let first = exits.next().unwrap_or(Exit::Failed);
+            if exits.all(|exit| exit == first) {
+                first
+            } else {
+                Exit::Failed
+            }
+        }
+    }
+}
+
+/// What the user can do about an error.
+pub(super) fn hints(error: &(dyn Error + 'static)) -> Vec<String> {
+    let mut hints: Vec<String> = Vec::new();
+    for inner in chain(error) {
+        let hint = command_hint(inner)
+            .or_else(|| connect_hint(inner))
+            .or_else(|| target_hint(inner))
+            .or_else(|| archive_hint(inner));
+        if let Some(hint) = hint
+            && !hints.contains(&hint)
+        {
+            hints.push(hint);
+        }
+    }
+    hints
+}
+
+fn command_hint(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<NotConfirmed>() {
+        return error.hint().map(str::to_owned);
+    }
+    match error.downcast_ref::<CommandError>()? {
+        CommandError::NoSource { known, .. } if known.is_empty() => {
+            Some("nothing has been backed up to this target yet".to_owned())
+        }
+        CommandError::NoSource { known, .. } => {
+            let names: Vec<String> = known.iter().map(|name| format!("--from {name}")).collect();
+            Some(format!(
+                "it holds other servers' backups: {}",
+                names.join(", ")
+            ))
+        }
+        CommandError::NoVersion(_) => {
+            Some("`incus-backup-instance list` shows what the target holds".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn connect_hint(error: &(dyn Error + 'static)) -> Option<String> {
+    error.downcast_ref::<ConnectError>()?.hint()
+}
+
+fn target_hint(error: &(dyn Error + 'static)) -> Option<String> {
+    error.downcast_ref::<TargetError>()?.hint()
+}
+
+fn archive_hint(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(RestoreError::Damaged { .. }) = error.downcast_ref::<RestoreError>() {
+        return Some(
+            "restore another one: `list` shows the versions, `--version` picks one".into(),
+        );
+    }
+    if let Some(BackupError::Archive(_)) = error.downcast_ref::<BackupError>() {
+        return Some("nothing was stored; the server's log says more (`incus monitor`)".into());
+    }
+    let _ = error.downcast_ref::<ArchiveError>()?;
+    None
+}
