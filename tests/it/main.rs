@@ -4,8 +4,16 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::missing_panics_doc,
-    reason = "clippy knows the test functions, not what they call"
+    clippy::unused_self,
+    unreachable_pub,
+    missing_docs,
+    reason = "tests: clippy knows the test functions, not what they call"
 )]
 
+mod lab;
 mod layers;
+mod real_bad_days;
+mod real_consistency;
+mod real_round_trip;

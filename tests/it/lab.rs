@@ -1,0 +1,307 @@
+//! A real Incus to test against: `eval "$(scripts/lab env host)"` points here.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// A real daemon, and a target of the test's own.
+pub struct Lab {
+    pub folder: TempDir,
+    instances: Vec<String>,
+    projects: Vec<String>,
+    profiles: Vec<String>,
+}
+
+/// What a run of a program gave.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Fails unless the exit code is the one expected; shows what was said.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+
+    /// The rows that were printed as JSON.
+    #[track_caller]
+    pub fn rows(&self) -> Vec<serde_json::Value> {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error} in {}\n{}", self.stdout, self.stderr))
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests are told by the environment where Incus is"
+)]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests run programs")]
+pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.stdin(Stdio::null());
+    command
+}
+
+/// The path of the program under test.
+pub fn program() -> &'static str {
+    env!("CARGO_BIN_EXE_incus-backup-instance")
+}
+
+/// A name that no other test has.
+pub fn unique(prefix: &str) -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    format!(
+        "{prefix}-{}-{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
+}
+
+/// The lab, where there is one: `INCUS_TESTS=1`.
+pub fn lab() -> Option<Lab> {
+    if variable("INCUS_TESTS").as_deref() != Some("1") {
+        eprintln!("left out: no real Incus (INCUS_TESTS=1 and scripts/lab give one)");
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    Some(Lab {
+        folder,
+        instances: vec![],
+        projects: vec![],
+        profiles: vec![],
+    })
+}
+
+impl Lab {
+    /// The URI of this test's own target.
+    pub fn target(&self) -> String {
+        format!("dir:{}", self.root().display())
+    }
+
+    /// The folder of this test's own target.
+    pub fn root(&self) -> PathBuf {
+        self.folder.path().join("backups")
+    }
+
+    /// Runs the `incus` client, which must succeed; gives what it printed.
+    #[track_caller]
+    pub fn incus(&self, arguments: &[&str]) -> String {
+        let ran = self.try_incus(arguments);
+        assert_eq!(ran.code, Some(0), "incus {arguments:?}: {}", ran.stderr);
+        ran.stdout
+    }
+
+    /// Runs the `incus` client.
+    pub fn try_incus(&self, arguments: &[&str]) -> Ran {
+        Ran::of(&command("incus").args(arguments).output().unwrap())
+    }
+
+    /// An object of the API.
+    #[track_caller]
+    pub fn query(&self, path: &str) -> serde_json::Value {
+        serde_json::from_str(&self.incus(&["query", path])).unwrap()
+    }
+
+    /// Runs the program under test with this test's target, without a question.
+    pub fn backup(&self, arguments: &[&str]) -> Ran {
+        Ran::of(&self.backup_command(arguments).output().unwrap())
+    }
+
+    /// The program under test with this test's target, without a question.
+    pub fn backup_command(&self, arguments: &[&str]) -> Command {
+        let mut command = command(program());
+        command
+            .args(arguments)
+            .env("INCUS_BACKUP_TARGET", self.target());
+        command
+    }
+
+    /// Launches a container that is deleted at the end of the test.
+    pub fn launch(&mut self, prefix: &str, options: &[&str]) -> String {
+        let name = unique(prefix);
+        let image = variable("LAB_IMAGE").unwrap_or_else(|| "busybox".to_owned());
+        self.instances.push(name.clone());
+        let mut arguments = vec!["launch", image.as_str(), name.as_str()];
+        arguments.extend(options);
+        self.incus(&arguments);
+        name
+    }
+
+    /// Has an instance deleted at the end of the test.
+    pub fn adopt(&mut self, name: &str) {
+        self.instances.push(name.to_owned());
+    }
+
+    /// Creates a project, with a profile that has a root disk, that is deleted at the end.
+    pub fn project(&mut self) -> String {
+        let name = unique("p");
+        self.incus(&["project", "create", &name, "-c", "features.images=false"]);
+        self.projects.push(name.clone());
+        let pool = self.pool_dir();
+        self.incus(&[
+            "--project",
+            &name,
+            "profile",
+            "device",
+            "add",
+            "default",
+            "root",
+            "disk",
+            "path=/",
+            &format!("pool={pool}"),
+        ]);
+        name
+    }
+
+    /// Creates a profile that is deleted at the end.
+    pub fn profile(&mut self) -> String {
+        let name = unique("profile");
+        self.incus(&["profile", "create", &name]);
+        self.profiles.push(name.clone());
+        name
+    }
+
+    /// Runs a shell script in a container.
+    #[track_caller]
+    pub fn sh(&self, name: &str, script: &str) -> String {
+        self.incus(&["exec", name, "--", "sh", "-c", script])
+    }
+
+    /// The pool on a plain directory.
+    pub fn pool_dir(&self) -> String {
+        variable("LAB_POOL_DIR").unwrap_or_else(|| "default".to_owned())
+    }
+
+    /// The pool on btrfs.
+    pub fn pool_btrfs(&self) -> String {
+        variable("LAB_POOL_BTRFS").unwrap_or_else(|| "btrfs".to_owned())
+    }
+
+    /// Whether an instance exists.
+    pub fn exists(&self, name: &str) -> bool {
+        self.try_incus(&["query", &format!("/1.0/instances/{name}")])
+            .code
+            == Some(0)
+    }
+
+    /// The status of an instance, such as `Running`.
+    #[track_caller]
+    pub fn status(&self, name: &str) -> String {
+        self.query(&format!("/1.0/instances/{name}"))["status"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// The folders of the versions of an instance, oldest first.
+    pub fn versions(&self, project: &str, name: &str) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for source in folders(&self.root()) {
+            found.extend(folders(&source.join("instances").join(project).join(name)));
+        }
+        found.retain(|path| !file_name(path).starts_with('.'));
+        found.sort();
+        found
+    }
+
+    /// What a run that ended should not have left: marked instances that stand for `name`, backups of
+    /// it on the server, partial folders in the target.
+    pub fn left_over(&self, name: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for instance in self.query("/1.0/instances?recursion=1").as_array().unwrap() {
+            if instance["config"]["user.incus-backup.name"] == name {
+                found.push(instance["name"].to_string());
+            }
+        }
+        if self.exists(name) {
+            let backups = self.query(&format!("/1.0/instances/{name}/backups"));
+            found.extend(backups.as_array().unwrap().iter().map(ToString::to_string));
+        }
+        for source in folders(&self.root()) {
+            for project in folders(&source.join("instances")) {
+                let inside = folders(&project.join(name));
+                found.extend(
+                    inside
+                        .iter()
+                        .map(file_name)
+                        .filter(|name| name.starts_with('.')),
+                );
+            }
+        }
+        found
+    }
+}
+
+fn file_name(path: impl AsRef<Path>) -> String {
+    path.as_ref()
+        .file_name()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned()
+}
+
+fn folders(path: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(path) else {
+        return Vec::new();
+    };
+    entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect()
+}
+
+/// Waits until something holds; fails after `seconds`.
+#[track_caller]
+pub fn until(seconds: u64, what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(seconds),
+            "waited {seconds} s for {what}"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for name in self.instances.drain(..) {
+            let _ = command("incus").args(["delete", "-f", &name]).output();
+        }
+        for name in self.profiles.drain(..) {
+            let _ = command("incus").args(["profile", "delete", &name]).output();
+        }
+        for name in self.projects.drain(..) {
+            let _ = command("incus")
+                .args(["project", "delete", "-f", &name])
+                .output();
+        }
+    }
+}

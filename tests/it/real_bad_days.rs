@@ -1,0 +1,354 @@
+//! What a real server and a real target look like after things went wrong.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::lab::{Lab, Ran, command, lab, unique, until, variable};
+
+/// A running container on the plain pool, large enough that its backup can be interrupted.
+fn large(lab: &mut Lab) -> String {
+    let pool = lab.pool_dir();
+    let name = lab.launch("large", &["-s", &pool]);
+    lab.sh(
+        &name,
+        "mkdir -p /data; dd if=/dev/urandom of=/data/x bs=1M count=300 2>/dev/null; sync",
+    );
+    name
+}
+
+fn signal(pid: u32, name: &str) {
+    let status = command("kill")
+        .args([&format!("-{name}"), &pid.to_string()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+/// Runs the program, sends it a signal after a while, and waits for its end.
+fn interrupted(lab: &Lab, arguments: &[&str], name: &str, after: Duration) -> Option<i32> {
+    let mut child = lab.backup_command(arguments).spawn().unwrap();
+    std::thread::sleep(after);
+    signal(child.id(), name);
+    child.wait().unwrap().code()
+}
+
+#[test]
+fn a_signal_during_create_leaves_nothing() {
+    let Some(mut lab) = lab() else { return };
+    let name = large(&mut lab);
+    for (signal, milliseconds) in [("INT", 150), ("TERM", 700), ("INT", 1500)] {
+        let after = Duration::from_millis(milliseconds);
+        let code = interrupted(&lab, &["create", &name, "--yes", "-q"], signal, after);
+        if code == Some(0) {
+            continue;
+        }
+        assert_eq!(code, Some(130), "{signal} after {after:?}");
+        assert_eq!(
+            lab.left_over(&name),
+            Vec::<String>::new(),
+            "{signal} after {after:?}"
+        );
+    }
+    assert_eq!(lab.status(&name), "Running");
+}
+
+#[test]
+fn a_signal_during_restore_leaves_nothing() {
+    let Some(mut lab) = lab() else { return };
+    let name = large(&mut lab);
+    lab.backup(&["create", &name, "--yes"]).exits(0);
+    lab.sh(&name, "echo old >/data/generation");
+    for milliseconds in [150, 500, 1200] {
+        let after = Duration::from_millis(milliseconds);
+        let copy = unique("half");
+        lab.adopt(&copy);
+        let arguments = ["restore", &name, "--target-name", &copy, "--yes", "-q"];
+        let code = interrupted(&lab, &arguments, "TERM", after);
+        if code != Some(0) {
+            assert_eq!(code, Some(130), "after {after:?}");
+            assert!(!lab.exists(&copy), "after {after:?}");
+        }
+        let arguments = ["restore", &name, "--replace", "--start", "--yes", "-q"];
+        let code = interrupted(&lab, &arguments, "INT", after);
+        if code != Some(0) {
+            assert_eq!(code, Some(130), "after {after:?}");
+            assert_eq!(
+                lab.left_over(&name),
+                Vec::<String>::new(),
+                "after {after:?}"
+            );
+            assert_eq!(lab.status(&name), "Running");
+            assert_eq!(lab.sh(&name, "cat /data/generation"), "old\n");
+        }
+    }
+}
+
+#[test]
+fn a_killed_create_is_not_listed_and_the_next_one_clears_up() {
+    let Some(mut lab) = lab() else { return };
+    let name = large(&mut lab);
+    for milliseconds in [300, 900, 1600] {
+        let after = Duration::from_millis(milliseconds);
+        interrupted(&lab, &["create", &name, "--yes", "-q"], "KILL", after);
+    }
+    let complete = lab.versions("default", &name).len();
+    let listed = lab.backup(&["list", &name, "-f", "json"]);
+    if listed.code == Some(0) {
+        assert_eq!(listed.rows().len(), complete);
+        assert!(listed.rows().iter().all(|row| row["state"] == "complete"));
+    }
+    // The server goes on with the copy that nobody waits for.
+    let next = || lab.backup(&["create", &name, "--yes", "-q"]).exits(0);
+    next();
+    until(60, "the copies to be cleared", || {
+        next();
+        lab.left_over(&name).is_empty()
+    });
+    assert!(lab.versions("default", &name).len() > complete);
+    assert_eq!(lab.status(&name), "Running");
+}
+
+fn archive_of(lab: &Lab, name: &str) -> std::path::PathBuf {
+    lab.versions("default", name)
+        .pop()
+        .unwrap()
+        .join("export.tar.zst")
+}
+
+fn damaged(lab: &Lab, name: &str, damage: impl Fn(&Path)) -> Ran {
+    damage(&archive_of(lab, name));
+    lab.backup(&["restore", name, "--replace", "--yes"])
+}
+
+#[test]
+fn a_damaged_archive_is_never_imported_and_the_old_instance_is_untouched() {
+    let Some(mut lab) = lab() else { return };
+    let name = lab.launch("damage", &[]);
+    lab.sh(
+        &name,
+        "mkdir -p /data; dd if=/dev/urandom of=/data/x bs=1M count=9 2>/dev/null; sync",
+    );
+    lab.backup(&["create", &name, "--yes"]).exits(0);
+    lab.sh(&name, "echo old >/data/generation");
+    let good = fs::read(archive_of(&lab, &name)).unwrap();
+    let flip = |path: &Path| {
+        let mut bytes = good.clone();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x10;
+        fs::write(path, bytes).unwrap();
+    };
+    let ran = damaged(&lab, &name, flip).exits(4);
+    assert!(
+        ran.stderr.contains("is damaged; nothing was imported"),
+        "{}",
+        ran.stderr
+    );
+    let cut = |path: &Path| fs::write(path, &good[..good.len() / 2]).unwrap();
+    damaged(&lab, &name, cut);
+    assert_eq!(lab.left_over(&name), Vec::<String>::new());
+    assert_eq!(lab.status(&name), "Running");
+    assert_eq!(lab.sh(&name, "cat /data/generation"), "old\n");
+    fs::write(archive_of(&lab, &name), &good).unwrap();
+    lab.backup(&["restore", &name, "--replace", "--start", "--yes"])
+        .exits(0);
+    assert_eq!(
+        lab.sh(&name, "cat /data/generation 2>/dev/null || echo new"),
+        "new\n"
+    );
+    assert_eq!(lab.left_over(&name), Vec::<String>::new());
+}
+
+#[test]
+fn existing_instances_are_refused_skipped_or_replaced() {
+    let Some(mut lab) = lab() else { return };
+    let name = lab.launch("exists", &[]);
+    lab.sh(&name, "mkdir -p /data; echo stored >/data/generation; sync");
+    lab.incus(&["snapshot", "create", &name, "s0"]);
+    lab.backup(&["create", &name, "--yes"]).exits(0);
+    lab.sh(&name, "echo later >/data/generation");
+    let ran = lab.backup(&["restore", &name, "--yes"]).exits(1);
+    assert!(ran.stderr.contains("--replace"), "{}", ran.stderr);
+    lab.backup(&["restore", &name, "--skip-existing", "--yes"])
+        .exits(0);
+    assert_eq!(lab.sh(&name, "cat /data/generation"), "later\n");
+    let plan = lab
+        .backup(&["restore", &name, "--replace", "--dry-run", "-f", "json"])
+        .exits(0);
+    assert_eq!(plan.rows()[0]["action"], "replace");
+    assert_eq!(lab.sh(&name, "cat /data/generation"), "later\n");
+    lab.backup(&["restore", &name, "--replace", "--start", "--yes"])
+        .exits(0);
+    assert_eq!(lab.sh(&name, "cat /data/generation"), "stored\n");
+    lab.incus(&["snapshot", "restore", &name, "s0"]);
+    let config = lab.query(&format!("/1.0/instances/{name}"))["config"].clone();
+    assert!(
+        !config
+            .as_object()
+            .unwrap()
+            .keys()
+            .any(|key| key.starts_with("user.incus-backup"))
+    );
+}
+
+#[test]
+fn without_a_terminal_and_without_yes_nothing_happens() {
+    let Some(mut lab) = lab() else { return };
+    let name = lab.launch("ask", &[]);
+    let ran = lab.backup(&["create", &name]).exits(5);
+    assert!(ran.stderr.contains("--yes"), "{}", ran.stderr);
+    assert!(!lab.root().exists());
+}
+
+#[test]
+fn an_alias_of_incus_keeps_the_exit_status_and_the_question() {
+    let Some(mut lab) = lab() else { return };
+    let name = lab.launch("alias", &[]);
+    // A configuration of its own: the user's stays as it is.
+    let conf = lab.folder.path().join("conf");
+    let own = variable("INCUS_CONF").expect("the lab has a configuration of its own");
+    let status = command("cp")
+        .args(["-r", &own, conf.to_str().unwrap()])
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let incus = |arguments: &[&str]| {
+        let mut command = command("incus");
+        command
+            .args(arguments)
+            .env("INCUS_CONF", &conf)
+            .env("INCUS_BACKUP_TARGET", lab.target());
+        command
+    };
+    let added = incus(&["alias", "add", "backup-instance", crate::lab::program()]).status();
+    assert!(added.unwrap().success());
+    let refused = incus(&["backup-instance", "create", &name])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(5));
+    // util-linux' script gives it a terminal, and the answer.
+    let line = format!("incus backup-instance create {name}");
+    for (answer, code, versions) in [("n\n", 5, 0), ("y\ny\n", 0, 1)] {
+        let input = lab.folder.path().join("answer");
+        fs::write(&input, answer).unwrap();
+        let output = command("script")
+            .args(["-qec", &line, "/dev/null"])
+            .env("INCUS_CONF", &conf)
+            .env("INCUS_BACKUP_TARGET", lab.target())
+            .stdin(fs::File::open(&input).unwrap())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains("Create 1 backup? [y/N]"), "{said}");
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert_eq!(lab.versions("default", &name).len(), versions);
+    }
+}
+
+#[test]
+fn bulk_backups_and_restores_ask_once_and_go_on_after_a_failure() {
+    let Some(mut lab) = lab() else { return };
+    let names: Vec<String> = (0..3).map(|_| lab.launch("bulk", &[])).collect();
+    let mut arguments = vec!["create"];
+    arguments.extend(names.iter().map(String::as_str));
+    arguments.extend(["no-such-instance", "--yes", "-f", "json"]);
+    let rows = lab.backup(&arguments).exits(3).rows();
+    let statuses: Vec<&str> = rows
+        .iter()
+        .map(|row| row["status"].as_str().unwrap())
+        .collect();
+    assert_eq!(statuses, ["done", "done", "done", "refused"]);
+    for name in &names {
+        lab.incus(&["delete", "-f", name]);
+    }
+    let mut arguments = vec!["restore"];
+    arguments.extend(names.iter().map(String::as_str));
+    arguments.extend(["--start", "--yes", "-f", "json"]);
+    let rows = lab.backup(&arguments).exits(0).rows();
+    assert_eq!(rows.len(), 3);
+    for name in &names {
+        assert_eq!(lab.status(name), "Running");
+    }
+}
+
+#[test]
+fn a_full_target_is_told_and_leaves_no_version() {
+    let Some(mut lab) = lab() else { return };
+    let name = lab.launch("full", &[]);
+    lab.sh(
+        &name,
+        "mkdir -p /data; dd if=/dev/urandom of=/data/x bs=1M count=40 2>/dev/null; sync",
+    );
+    let small = lab.folder.path().join("small");
+    fs::create_dir(&small).unwrap();
+    let path = small.to_str().unwrap();
+    let mounted = command("mount")
+        .args(["-t", "tmpfs", "-o", "size=16m", "none", path])
+        .status();
+    assert!(
+        mounted.unwrap().success(),
+        "tests on a real Incus run as root"
+    );
+    let ran = lab.backup(&[
+        "create",
+        &name,
+        "--target",
+        &format!("dir:{path}/t"),
+        "--yes",
+    ]);
+    let inside: Vec<_> = walk(&small)
+        .into_iter()
+        .filter(|path| path.contains("export"))
+        .collect();
+    let unmounted = command("umount").arg(path).status().unwrap();
+    assert!(unmounted.success());
+    let ran = ran.exits(1);
+    assert!(
+        ran.stderr.contains("No space left on device"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(inside, Vec::<String>::new());
+    assert_eq!(lab.left_over(&name), Vec::<String>::new());
+}
+
+fn walk(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        found.push(path.display().to_string());
+        if path.is_dir() {
+            found.extend(walk(&path));
+        }
+    }
+    found
+}
+
+#[test]
+fn a_daemon_that_is_restarted_in_mid_run_costs_one_backup_and_leaves_nothing() {
+    let Some(mut lab) = lab() else { return };
+    let Some(restart) = variable("LAB_RESTART") else {
+        eprintln!("left out: LAB_RESTART does not say how the daemon is restarted");
+        return;
+    };
+    let name = large(&mut lab);
+    let mut child = lab
+        .backup_command(&["create", &name, "--yes", "-q"])
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(900));
+    assert!(
+        command("sh")
+            .args(["-c", &restart])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let code = child.wait().unwrap().code();
+    assert!(matches!(code, Some(0 | 1)), "{code:?}");
+    until(60, "the daemon", || {
+        lab.try_incus(&["list"]).code == Some(0)
+    });
+    lab.backup(&["create", &name, "--yes"]).exits(0);
+    assert_eq!(lab.left_over(&name), Vec::<String>::new());
+}

@@ -1,0 +1,81 @@
+//! What is stored of a running container is from one moment.
+
+use crate::lab::{Lab, command, lab, until};
+
+/// Two files that the same counter is appended to, as fast as the shell can.
+const COUNTER: &str = "i=0; while true; do i=$((i+1)); echo $i >>/data/a; echo $i >>/data/b; done";
+
+fn counting(lab: &mut Lab) -> String {
+    let pool = lab.pool_dir();
+    let name = lab.launch("count", &["-s", &pool]);
+    // Enough between the two files that a live export does not read both at once.
+    lab.sh(
+        &name,
+        "mkdir -p /data/m; dd if=/dev/urandom of=/data/m/x bs=1M count=24 2>/dev/null",
+    );
+    lab.sh(
+        &name,
+        &format!("setsid sh -c '{COUNTER}' </dev/null >/dev/null 2>&1 &"),
+    );
+    until(10, "the counter", || {
+        lab.sh(&name, "cat /data/b 2>/dev/null || true").len() > 100
+    });
+    name
+}
+
+/// The last complete line of a file in an archive.
+fn last(archive: &std::path::Path, file: &str) -> i64 {
+    let member = format!("backup/container/rootfs/data/{file}");
+    let output = command("tar")
+        .args(["--zstd", "-xOf", archive.to_str().unwrap(), &member])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let complete = text
+        .rsplit_once('\n')
+        .map(|(lines, _)| lines)
+        .unwrap_or_default();
+    complete
+        .lines()
+        .last()
+        .and_then(|line| line.parse().ok())
+        .unwrap_or(0)
+}
+
+#[test]
+fn ten_backups_of_a_running_container_each_hold_one_moment() {
+    let Some(mut lab) = lab() else { return };
+    let name = counting(&mut lab);
+    for _ in 0..10 {
+        let ran = lab
+            .backup(&["create", &name, "--yes", "-f", "json"])
+            .exits(0);
+        assert_eq!(ran.rows()[0]["consistency"], "crash-consistent");
+    }
+    let versions = lab.versions("default", &name);
+    assert_eq!(versions.len(), 10);
+    for version in versions {
+        let archive = version.join("export.tar.zst");
+        let (a, b) = (last(&archive, "a"), last(&archive, "b"));
+        assert!(
+            a > 0 && (0..=1).contains(&(a - b)),
+            "{}: {a} and {b}",
+            version.display()
+        );
+    }
+    assert_eq!(lab.status(&name), "Running");
+    assert_eq!(lab.left_over(&name), Vec::<String>::new());
+}
+
+#[test]
+fn without_a_snapshot_a_running_container_is_recorded_as_inconsistent() {
+    let Some(mut lab) = lab() else { return };
+    let name = counting(&mut lab);
+    let ran = lab
+        .backup(&["create", &name, "--no-snapshot", "--yes", "-f", "json"])
+        .exits(0);
+    assert_eq!(ran.rows()[0]["consistency"], "inconsistent");
+    let shown = lab.backup(&["show", &name, "-f", "json"]).exits(0);
+    let manifest: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(manifest["consistency"], "inconsistent");
+}
