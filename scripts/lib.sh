@@ -205,3 +205,51 @@ METADATA
   tar -C "$root" --owner=0 --group=0 --numeric-owner -czf "$file" metadata.yaml rootfs
   rm -rf "$root"
 }
+
+# --- the Rust toolchain -------------------------------------------------------------------------
+
+RUST_VERSION=1.89
+
+rust_is_new_enough() {
+  have cargo && have rustc || return 1
+  local version
+  version=$(rustc --version 2>/dev/null | cut -d' ' -f2)
+  [ -n "$version" ] && [ "$(printf '%s\n%s\n' "$RUST_VERSION" "${version%%-*}" | sort -V | head -n 1)" = "$RUST_VERSION" ]
+}
+
+# A toolchain that is there, else rustup's, kept in .cache/, else Debian's where it is new enough.
+need_rust() {
+  apt_need cc=gcc /usr/include/stdio.h=libc6-dev
+  PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+  if ! rust_is_new_enough && [ -x "$CACHE/cargo/bin/cargo" ]; then
+    export RUSTUP_HOME=$CACHE/rustup CARGO_HOME=$CACHE/cargo
+    PATH=$CARGO_HOME/bin:$PATH
+  fi
+  rust_is_new_enough || install_rust
+  rust_is_new_enough || die "Rust $RUST_VERSION or later is needed; see https://rustup.rs"
+}
+
+install_rust() {
+  local candidate
+  say "installing a Rust toolchain"
+  apt_need curl=curl /etc/ssl/certs/ca-certificates.crt=ca-certificates
+  if curl --proto '=https' --tlsv1.2 -sSf -m 60 https://sh.rustup.rs -o "$CACHE/rustup-init" 2>/dev/null; then
+    export RUSTUP_HOME=$CACHE/rustup CARGO_HOME=$CACHE/cargo
+    sh "$CACHE/rustup-init" -y --no-modify-path --profile minimal -c clippy -c rustfmt >&2 || true
+    PATH=$CARGO_HOME/bin:$PATH
+    return
+  fi
+  candidate=$(apt-cache policy rustc 2>/dev/null | awk '/Candidate:/ { print $2 }')
+  warn "rustup cannot be reached; trying Debian's own (${candidate:-none})"
+  apt_need cargo=cargo rustfmt=rustfmt cargo-clippy=rust-clippy
+}
+
+# cargo-nextest runs tests in parallel; `cargo test` does where it cannot be had.
+need_nextest() {
+  have cargo-nextest && return
+  [ -x "$CACHE/tools/bin/cargo-nextest" ] || {
+    say "installing cargo-nextest into .cache/"
+    cargo install --locked --quiet --root "$CACHE/tools" cargo-nextest >&2 || return 1
+  }
+  PATH=$PATH:$CACHE/tools/bin
+}

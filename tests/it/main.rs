@@ -16,4 +16,5 @@ mod lab;
 mod layers;
 mod real_bad_days;
 mod real_consistency;
+mod real_restart;
 mod real_round_trip;

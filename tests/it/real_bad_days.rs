@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::lab::{Lab, Ran, command, lab, unique, until, variable};
 
 /// A running container on the plain pool, large enough that its backup can be interrupted.
-fn large(lab: &mut Lab) -> String {
+pub fn large(lab: &mut Lab) -> String {
     let pool = lab.pool_dir();
     let name = lab.launch("large", &["-s", &pool]);
     lab.sh(
@@ -322,33 +322,4 @@ fn walk(folder: &Path) -> Vec<String> {
         }
     }
     found
-}
-
-#[test]
-fn a_daemon_that_is_restarted_in_mid_run_costs_one_backup_and_leaves_nothing() {
-    let Some(mut lab) = lab() else { return };
-    let Some(restart) = variable("LAB_RESTART") else {
-        eprintln!("left out: LAB_RESTART does not say how the daemon is restarted");
-        return;
-    };
-    let name = large(&mut lab);
-    let mut child = lab
-        .backup_command(&["create", &name, "--yes", "-q"])
-        .spawn()
-        .unwrap();
-    std::thread::sleep(Duration::from_millis(900));
-    assert!(
-        command("sh")
-            .args(["-c", &restart])
-            .status()
-            .unwrap()
-            .success()
-    );
-    let code = child.wait().unwrap().code();
-    assert!(matches!(code, Some(0 | 1)), "{code:?}");
-    until(60, "the daemon", || {
-        lab.try_incus(&["list"]).code == Some(0)
-    });
-    lab.backup(&["create", &name, "--yes"]).exits(0);
-    assert_eq!(lab.left_over(&name), Vec::<String>::new());
 }
