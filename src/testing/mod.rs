@@ -1,1 +1,3 @@
 //! The fake Incus daemon and what tests build archives with.
+
+pub mod tarball;
