@@ -77,6 +77,7 @@ start_container() {
   local mounts=(-v "$REPO:$REPO") rustup=${RUSTUP_HOME:-$HOME/.rustup} cargo=${CARGO_HOME:-$HOME/.cargo}
   [ -d "$rustup" ] && mounts+=(-v "$rustup:$rustup")
   [ -d "$cargo" ] && mounts+=(-v "$cargo:$cargo")
+  have cargo-nextest && mounts+=(-v "$(command -v cargo-nextest):/usr/local/bin/cargo-nextest:ro")
   if [ "$("${engine[@]}" inspect -f '{{.State.Running}}' "$container" 2>/dev/null)" = true ]; then return; fi
   "${engine[@]}" rm -f "$container" >/dev/null 2>&1 || true
   "${engine[@]}" run -d --name "$container" --privileged --network=host \
@@ -101,7 +102,7 @@ else
   trap stop_container EXIT
 fi
 # shellcheck disable=SC2016  # expanded inside
-"${engine[@]}" exec -w "$REPO" -e CI="${CI:-}" -e TOOLS="$CACHE/tools/bin" "$container" bash -euc '
+"${engine[@]}" exec -w "$REPO" -e CI="${CI:-}" -e TOOLS="/usr/local/bin:$CACHE/tools/bin" "$container" bash -euc '
   PATH=$PATH:$TOOLS
   scripts/lab up host inside
   eval "$(scripts/lab env inside)"

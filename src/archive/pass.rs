@@ -50,6 +50,8 @@ enum State {
     FirstEnd,
     /// Both were; only zeros may follow.
     End,
+    /// An error was told: nothing that follows is taken.
+    Failed,
 }
 
 /// Takes a tar as it comes, in whatever pieces.
@@ -167,6 +169,7 @@ impl<W: Write> Pass<W> {
                 }
                 Ok(count)
             }
+            State::Failed => Err(ArchiveError::Truncated(self.received)),
             _ => {
                 let count = (BLOCK - self.filled).min(bytes.len());
                 self.block[self.filled..self.filled + count].copy_from_slice(&bytes[..count]);
@@ -436,7 +439,13 @@ impl<W: Write> Write for Pass<W> {
             let before = self.received;
             let room = (BLOCK - self.filled).min(rest.len()) as u64;
             self.received += room;
-            let count = self.take(rest).map_err(io::Error::from)?;
+            let count = match self.take(rest) {
+                Ok(count) => count,
+                Err(error) => {
+                    self.state = State::Failed;
+                    return Err(error.into());
+                }
+            };
             self.received = before + count as u64;
             rest = &rest[count..];
         }

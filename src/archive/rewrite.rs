@@ -49,6 +49,10 @@ fn is_of_the_files(key: &str) -> bool {
 /// Takes over an API object, but keeps what the copy says of the ids of its files.
 fn take_over(copy: &mut Value, original: &serde_json::Value) -> Result<(), ArchiveError> {
     let mut taken = convert(original)?;
+    if let Some(taken) = taken.as_mapping_mut() {
+        // What only a full listing gives is no part of an export.
+        taken.retain(|key, _| !matches!(key.as_str(), Some("state" | "snapshots" | "backups")));
+    }
     for part in ["config", "expanded_config"] {
         let of_files = copy
             .get(part)
@@ -183,6 +187,8 @@ impl Edit for Placement {
     fn config(&mut self, config: &mut Value) -> Result<(), ArchiveError> {
         if let Some(instance) = config.get_mut("container") {
             set(instance, "name", self.name.as_str());
+            set(instance, "status", "Stopped");
+            set(instance, "status_code", 102);
             self.place(instance);
         }
         let snapshots = config.get_mut("snapshots").and_then(Value::as_sequence_mut);

@@ -1,5 +1,7 @@
 //! The server's export of one instance, by stream where it can and by named backup where it must.
 
+use std::time::Duration;
+
 use jiff::ToSpan as _;
 
 use super::apply::Context;
@@ -68,9 +70,13 @@ impl Export<'_> {
             }
             Ok(_) => {
                 let stored = sink.finish().await;
-                match outcome.wait().await {
-                    Err(reason @ OperationError::Failed { .. }) => Err(reason.into()),
-                    _ => stored,
+                match (stored, outcome.wait().await) {
+                    // The target's own trouble ends the export, so the server's is not the reason.
+                    (Err(error @ (BackupError::Write(_) | BackupError::Target(_))), _) => {
+                        Err(error)
+                    }
+                    (_, Err(reason @ OperationError::Failed { .. })) => Err(reason.into()),
+                    (stored, _) => stored,
                 }
             }
         }
@@ -137,7 +143,15 @@ impl Export<'_> {
         loop {
             let download = client
                 .download_backup(self.project, self.name, name, offset)
-                .await?;
+                .await;
+            let download = match download {
+                Err(error) if tries > 0 && error.is_passing() => {
+                    tries -= 1;
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    continue;
+                }
+                download => download?,
+            };
             if !announced {
                 self.task.phase("exporting", download.total);
                 announced = true;

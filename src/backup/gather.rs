@@ -114,12 +114,21 @@ fn candidate(project: &Project, instance: &Instance, pools: &BTreeMap<String, Po
             running: is_running(instance),
             storage,
         }),
-        temporary: Mark::is_on(&instance.config),
+        temporary: is_temporary(instance),
         unreachable: instance.is_unreachable(),
         excluded: flag(instance.expanded_config.get("user.backup.exclude")),
         backups_allowed: backups_allowed(&project.config),
         volumes: mounted_volumes(instance),
         used: None,
+    }
+}
+
+/// Whether it stands for another instance. One that carries a mark under its own name is what a
+/// replacement left in its place, and a mark that cannot be understood is left alone.
+fn is_temporary(instance: &Instance) -> bool {
+    match Mark::read(&instance.config) {
+        Ok(mark) => mark.is_some_and(|mark| mark.name != instance.name),
+        Err(_) => true,
     }
 }
 

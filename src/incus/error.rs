@@ -45,7 +45,7 @@ impl Error {
     }
 
     /// Whether the server may answer the same request soon.
-    pub(super) fn is_passing(&self) -> bool {
+    pub fn is_passing(&self) -> bool {
         match self {
             Self::Refused { code, .. } => *code == 503,
             Self::Transport { cause, .. } => !cause.is_body() && !cause.is_decode(),

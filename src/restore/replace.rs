@@ -128,10 +128,12 @@ async fn put_back(
             rename(client, project, &names.aside, &names.own).await?;
         }
         unmark(client, project, &names.own).await?;
+        // It has the same MAC addresses: the old one does not start while it is there.
+        remove(context, work, &names.incoming).await?;
         if !old.is_stopped() {
             start_again(client, project, &names.own).await?;
         }
-        remove(context, work, &names.incoming).await
+        Ok::<(), RestoreError>(())
     };
     match undone.await {
         Ok(()) => RestoreError::NotReplaced {

@@ -1,3 +1,5 @@
-//! The fake Incus daemon and what tests build archives with.
+//! What tests put in the place of the world: a fake Incus daemon with its faults, and a builder of
+//! export tars. Feature `testing`; never in a package.
 
+pub mod fake;
 pub mod tarball;

@@ -12,6 +12,7 @@
     reason = "tests: clippy knows the test functions, not what they call"
 )]
 
+mod fake;
 mod lab;
 mod layers;
 mod real_bad_days;

@@ -111,9 +111,9 @@ fn round_trip(lab: &mut Lab, pool: &str) {
         "-d",
         r#"{"expires_at":"2077-01-02T03:04:05Z"}"#,
     ]);
-    lab.sh(&name, "echo second >/data/generation");
+    lab.sh(&name, "echo a second >/data/generation");
     lab.incus(&["snapshot", "create", &name, "s1"]);
-    lab.sh(&name, "echo third >/data/generation; sync");
+    lab.sh(&name, "echo the third >/data/generation; sync");
     let (tree, instance, before) = (
         lab.sh(&name, DESCRIBE),
         described(lab, &name),

@@ -1,0 +1,581 @@
+//! The program against the fake daemon: what must hold on every series, and what faults must not do.
+
+use std::path::PathBuf;
+
+use incus_backup::testing::fake::{FakeIncus, Fault, Series};
+use rstest::rstest;
+use tempfile::TempDir;
+
+use crate::lab::{Ran, command, program};
+
+/// A fake server and a target.
+struct World {
+    incus: FakeIncus,
+    folder: TempDir,
+}
+
+impl World {
+    fn new(series: Series) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let incus = FakeIncus::start(folder.path(), series).unwrap();
+        Self { incus, folder }
+    }
+
+    /// A server with the container `web`, running on a pool of this driver, with a snapshot.
+    fn with_web(series: Series, driver: &str) -> Self {
+        let world = Self::new(series);
+        {
+            let mut state = world.incus.state();
+            state.add_pool("tank", driver);
+            state.add_instance("web", "tank", "Running", "container");
+            let web = state.instance("web").unwrap();
+            web.add_snapshot("s0", "2077-01-02T03:04:05Z");
+            web.files.insert("rootfs/data/y".into(), vec![7; 70_000]);
+        }
+        world
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let target = format!("dir:{}", self.root().display());
+        let mut command = command(program());
+        command
+            .args(arguments)
+            .env_clear()
+            .env("INCUS_DIR", self.folder.path())
+            .env("INCUS_CONF", self.folder.path().join("none"))
+            .env("INCUS_BACKUP_TARGET", target);
+        Ran::of(&command.output().unwrap())
+    }
+
+    fn root(&self) -> PathBuf {
+        self.folder.path().join("backups")
+    }
+
+    fn versions(&self) -> usize {
+        let listed = self.run(&["list", "-f", "json"]);
+        if listed.code == Some(10) {
+            0
+        } else {
+            listed.exits(0).rows().len()
+        }
+    }
+
+    /// What is left of a run: temporary instances, backups on the server, hidden folders.
+    fn left_over(&self) -> Vec<String> {
+        let state = self.incus.state();
+        let mut found: Vec<String> = state
+            .names()
+            .into_iter()
+            .filter(|name| name.starts_with("incus-backup-tmp"))
+            .collect();
+        found.extend(
+            state
+                .instances
+                .values()
+                .flat_map(|instance| instance.backups.keys().cloned()),
+        );
+        let mut folders = vec![self.root()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.file_name().unwrap().to_str().unwrap().starts_with('.') {
+                    found.push(path.display().to_string());
+                } else if path.is_dir() {
+                    folders.push(path);
+                }
+            }
+        }
+        found
+    }
+
+    fn flag(&self, name: &str) -> String {
+        let mut state = self.incus.state();
+        state
+            .instance(name)
+            .map_or_else(|| "gone".to_owned(), |instance| instance.status.to_owned())
+    }
+}
+
+#[rstest]
+#[case(Series::Lts60, "dir")]
+#[case(Series::Lts60, "btrfs")]
+#[case(Series::Lts70, "dir")]
+#[case(Series::Lts70, "zfs")]
+fn an_instance_comes_back_as_it_was(#[case] series: Series, #[case] driver: &str) {
+    let world = World::with_web(series, driver);
+    let before = world.incus.state().instance("web").unwrap().clone();
+    world.run(&["create", "web", "--yes"]).exits(0);
+    assert_eq!(world.left_over(), Vec::<String>::new());
+    world.incus.state().instances.clear();
+    world.run(&["restore", "web", "--yes"]).exits(0);
+    let mut state = world.incus.state();
+    let after = state.instance("web").unwrap();
+    assert_eq!(after.files, before.files);
+    assert_eq!(after.status, "Stopped");
+    for key in ["description", "profiles", "devices", "created_at"] {
+        assert_eq!(after.object[key], before.object[key], "{key}");
+    }
+    let mut config = before.object["config"].clone();
+    config["volatile.last_state.power"] = "STOPPED".into();
+    assert_eq!(after.object["config"], config);
+    assert_eq!(
+        after.snapshots[0].object["expires_at"],
+        before.snapshots[0].object["expires_at"]
+    );
+    assert_eq!(after.snapshots[0].files, before.snapshots[0].files);
+}
+
+#[rstest]
+#[case("container", "Stopped", "dir", "direct", "consistent")]
+#[case("container", "Frozen", "dir", "direct", "consistent")]
+#[case("container", "Running", "dir", "paused-copy", "crash-consistent")]
+#[case("container", "Running", "btrfs", "server-snapshot", "crash-consistent")]
+#[case("container", "Running", "zfs", "server-snapshot", "crash-consistent")]
+#[case("container", "Running", "lvm", "instant-copy", "crash-consistent")]
+#[case("container", "Running", "ceph", "instant-copy", "crash-consistent")]
+#[case("virtual-machine", "Stopped", "zfs", "direct", "consistent")]
+#[case(
+    "virtual-machine",
+    "Running",
+    "zfs",
+    "instant-copy",
+    "crash-consistent"
+)]
+#[case(
+    "virtual-machine",
+    "Running",
+    "lvm",
+    "instant-copy",
+    "crash-consistent"
+)]
+#[case("virtual-machine", "Running", "dir", "paused-copy", "crash-consistent")]
+fn each_state_and_driver_has_its_method(
+    #[case] kind: &str,
+    #[case] status: &'static str,
+    #[case] driver: &str,
+    #[case] method: &str,
+    #[case] consistency: &str,
+    #[values(Series::Lts60, Series::Lts70)] series: Series,
+) {
+    let world = World::new(series);
+    {
+        let mut state = world.incus.state();
+        state.add_pool("tank", driver);
+        state.add_instance("it", "tank", status, kind);
+    }
+    let plan = world
+        .run(&["create", "it", "--dry-run", "-f", "json"])
+        .exits(0);
+    assert!(
+        plan.rows()[0]["reason"]
+            .as_str()
+            .unwrap()
+            .starts_with(consistency)
+    );
+    assert!(!world.root().exists(), "a dry run changes nothing");
+    world.run(&["create", "it", "--yes"]).exits(0);
+    let shown = world.run(&["show", "it", "-f", "json"]).exits(0);
+    let manifest: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(
+        (&manifest["method"], &manifest["consistency"]),
+        (&method.into(), &consistency.into())
+    );
+    assert_eq!(world.flag("it"), status);
+    // It restores beside itself, as another one.
+    world
+        .run(&["restore", "it", "--target-name", "copy", "--yes"])
+        .exits(0);
+    let mut state = world.incus.state();
+    assert!(
+        state.instance("copy").unwrap().object["config"]
+            .get("volatile.uuid")
+            .is_none()
+    );
+}
+
+#[test]
+fn a_live_export_is_recorded_as_inconsistent() {
+    let world = World::with_web(Series::Lts70, "dir");
+    let ran = world
+        .run(&["create", "web", "--no-snapshot", "--yes", "-f", "json"])
+        .exits(0);
+    assert_eq!(ran.rows()[0]["consistency"], "inconsistent");
+}
+
+#[test]
+fn a_server_that_streams_is_never_asked_for_a_named_backup() {
+    let world = World::with_web(Series::Lts70, "dir");
+    world.run(&["create", "web", "--yes"]).exits(0);
+    let requests = world.incus.state().requests.clone();
+    assert!(
+        !requests.iter().any(|request| request.contains("/backups/")),
+        "{requests:?}"
+    );
+}
+
+/// Whatever goes wrong, no version appears and nothing is left, and then it goes right.
+#[rstest]
+#[case::copy_fails(
+    Series::Lts60,
+    Fault::Fail("Creating instance", "no space left on device")
+)]
+#[case::export_fails(Series::Lts60, Fault::Fail("Backing up", "no space left on device"))]
+#[case::export_refused(Series::Lts70, Fault::Refuse("POST", "/backups", 500, "not today"))]
+#[case::error_at_the_end(Series::Lts70, Fault::ErrorInBody(4096))]
+#[case::error_in_a_file(Series::Lts70, Fault::ErrorInBody(20_000))]
+#[case::cut(Series::Lts70, Fault::CutBody(9_000))]
+#[case::cut_at_nothing(Series::Lts70, Fault::CutBody(0))]
+#[case::copy_reset(Series::Lts60, Fault::Reset("POST", "/1.0/instances"))]
+#[case::flipped(Series::Lts70, Fault::FlipBit(150))]
+fn a_failed_create_leaves_nothing(#[case] series: Series, #[case] fault: Fault) {
+    let world = World::with_web(series, "dir");
+    world.incus.inject(fault);
+    let ran = world
+        .run(&["create", "web", "--yes", "--retries", "0"])
+        .exits(1);
+    assert!(ran.stderr.contains("error: "), "{}", ran.stderr);
+    assert!(
+        !ran.stderr.contains("panicked") && !ran.stderr.contains("Some("),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(world.versions(), 0);
+    assert_eq!(world.left_over(), Vec::<String>::new());
+    assert!(
+        world.incus.state().faults.is_empty(),
+        "the fault never struck"
+    );
+    world.run(&["create", "web", "--yes"]).exits(0);
+    assert_eq!(world.versions(), 1);
+}
+
+/// What is only lost on the way is got again.
+#[rstest]
+#[case::starting(
+    Series::Lts60,
+    Fault::Refuse("GET", "/1.0/instances/web", 503, "Daemon is starting up")
+)]
+#[case::download_cut(Series::Lts60, Fault::CutBody(9_000))]
+#[case::forgotten(Series::Lts60, Fault::Vanish("Deleting instance backup"))]
+#[case::copy_deleted_but_forgotten(Series::Lts60, Fault::Vanish("Deleting instance"))]
+#[case::reset(Series::Lts60, Fault::Reset("GET", "/wait"))]
+fn what_is_lost_on_the_way_is_got_again(#[case] series: Series, #[case] fault: Fault) {
+    let world = World::with_web(series, "dir");
+    world.incus.inject(fault);
+    world.run(&["create", "web", "--yes"]).exits(0);
+    assert!(
+        world.incus.state().faults.is_empty(),
+        "the fault never struck"
+    );
+    assert_eq!(world.left_over(), Vec::<String>::new());
+    world.incus.state().instances.clear();
+    world.run(&["restore", "web", "--yes"]).exits(0);
+}
+
+#[rstest]
+#[case::import(Fault::Fail("Restoring backup", "the disk is on fire"), 1)]
+#[case::upload(Fault::Refuse("POST", "/1.0/instances", 500, "not today"), 1)]
+#[case::mark(Fault::Refuse("PUT", "/1.0/instances/web", 500, "not today"), 1)]
+#[case::stop(Fault::Refuse("PUT", "/state", 500, "not today"), 0)]
+#[case::first_rename(Fault::Refuse("POST", "/1.0/instances/web", 500, "not today"), 1)]
+#[case::second_rename(
+    Fault::Refuse("POST", "/1.0/instances/incus-backup-tmp", 500, "not today"),
+    1
+)]
+fn a_failed_replacement_gives_the_old_one_back(
+    #[case] fault: Fault,
+    #[case] code: i32,
+    #[values(Series::Lts60, Series::Lts70)] series: Series,
+) {
+    let world = World::with_web(series, "btrfs");
+    world.run(&["create", "web", "--yes"]).exits(0);
+    {
+        let mut state = world.incus.state();
+        state
+            .instance("web")
+            .unwrap()
+            .files
+            .insert("rootfs/old".into(), b"old".to_vec());
+        state.faults.push(fault);
+    }
+    world
+        .run(&["restore", "web", "--replace", "--yes"])
+        .exits(code);
+    assert!(
+        world.incus.state().faults.is_empty(),
+        "the fault never struck"
+    );
+    assert_eq!(world.left_over(), Vec::<String>::new());
+    let mut state = world.incus.state();
+    let web = state.instance("web").unwrap();
+    let old = web.files.contains_key("rootfs/old");
+    assert_eq!(
+        (web.status, old),
+        if code == 1 {
+            ("Running", true)
+        } else {
+            ("Stopped", false)
+        }
+    );
+    assert!(web.object["config"].get("user.incus-backup").is_none());
+}
+
+#[test]
+fn an_old_one_that_cannot_be_deleted_is_told_of_and_the_next_run_deletes_it() {
+    let world = World::with_web(Series::Lts60, "btrfs");
+    world.run(&["create", "web", "--yes"]).exits(0);
+    world.incus.inject(Fault::Fail("Deleting instance", "busy"));
+    let ran = world
+        .run(&["restore", "web", "--replace", "--yes"])
+        .exits(0);
+    assert!(
+        ran.stderr.contains("warning: `web` is replaced"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(world.left_over().len(), 1);
+    world.run(&["create", "web", "--yes"]).exits(0);
+    assert_eq!(world.left_over(), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_restore_lacks_is_said_before_anything_is_sent() {
+    let world = World::with_web(Series::Lts60, "btrfs");
+    world.incus.state().profiles.push("special".into());
+    {
+        let mut state = world.incus.state();
+        let web = state.instance("web").unwrap();
+        web.object["profiles"] = serde_json::json!(["default", "special"]);
+        web.object["devices"]["eth0"] = serde_json::json!({ "type": "nic", "network": "incusbr0" });
+        web.object["devices"]["data"] =
+            serde_json::json!({ "type": "disk", "pool": "tank", "source": "vol", "path": "/mnt" });
+    }
+    world.run(&["create", "web", "--yes"]).exits(0);
+    {
+        let mut state = world.incus.state();
+        state.instances.clear();
+        state.profiles.pop();
+        state.networks.clear();
+        state.pools.remove("tank");
+        state.requests.clear();
+    }
+    let ran = world
+        .run(&["restore", "web", "--yes", "-f", "json"])
+        .exits(1);
+    let reason = ran.rows()[0]["reason"].as_str().unwrap().to_owned();
+    for part in [
+        "profiles: `special`",
+        "networks: `incusbr0`",
+        "volumes: `tank/vol`",
+        "pool: `tank`",
+    ] {
+        assert!(reason.contains(part), "{part} in {reason}");
+    }
+    assert!(
+        !world
+            .incus
+            .state()
+            .requests
+            .iter()
+            .any(|request| request.starts_with("POST"))
+    );
+}
+
+#[test]
+fn what_cannot_be_backed_up_is_refused_with_the_reason() {
+    let world = World::with_web(Series::Lts60, "dir");
+    {
+        let mut state = world.incus.state();
+        state.add_instance("far", "tank", "Error", "container");
+        state.add_instance("not-this", "tank", "Stopped", "container");
+        state
+            .instance("not-this")
+            .unwrap()
+            .set("user.backup.exclude", "true");
+    }
+    let rows = world
+        .run(&["create", "--yes", "-f", "json"])
+        .exits(3)
+        .rows();
+    let told: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            (
+                row["name"].as_str().unwrap(),
+                row["status"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [("far", "refused"), ("not-this", "skipped"), ("web", "done")]
+    );
+    let config = serde_json::json!({ "restricted": "true" });
+    world
+        .incus
+        .state()
+        .projects
+        .insert("default".into(), config.as_object().unwrap().clone());
+    let ran = world.run(&["create", "web", "--yes"]).exits(1);
+    assert!(
+        ran.stderr.contains("restricted.backups=allow"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[rstest]
+#[case(&["create", "no-such", "--yes"], 1, "it does not exist")]
+#[case(&["create", "a/b", "--yes"], 2, "it contains a `/`")]
+#[case(&["create", "..", "--yes"], 2, "it is a path, not a name")]
+#[case(&["create", "--project", "nowhere", "--yes"], 1, "project `nowhere` does not exist")]
+#[case(&["create", "nowhere:web", "--yes"], 1, "the remote `nowhere` does not exist")]
+#[case(&["create", "images:web", "--yes"], 1, "the remote `images` does not exist")]
+#[case(&["create", "web", "--target", "backups", "--yes"], 2, "write dir:/absolute/path")]
+#[case(&["create", "web", "--target", "dir:backups", "--yes"], 2, "write dir:/absolute/path")]
+#[case(&["create", "web", "--target", "ftp://x", "--yes"], 2, "is not a kind of target")]
+#[case(&["create", "web", "--target", "dir:/no/such/parent", "--yes"], 1, "the folder above it does not exist")]
+#[case(&["create", "web", "--target", "dir:/etc/passwd", "--yes"], 1, "it is not a folder")]
+#[case(&["create", "web", "--target", "dir:/etc/passwd/x", "--yes"], 1, "the folder above it is a file")]
+#[case(&["create", "web", "--target", "dir:/etc", "--yes"], 1, "it holds other things")]
+#[case(&["restore", "web", "--yes"], 10, "there is no backup target")]
+#[case(&["list"], 10, "there is no backup target")]
+#[case(&["create", "web"], 5, "--yes")]
+#[case(&["create", "web", "--compression", "lzma"], 2, "`zstd:LEVEL`")]
+fn bad_input_names_the_thing_and_the_cause(
+    #[case] arguments: &[&str],
+    #[case] code: i32,
+    #[case] text: &str,
+) {
+    let world = World::with_web(Series::Lts60, "dir");
+    let ran = world.run(arguments).exits(code);
+    assert!(ran.stderr.contains(text), "{}", ran.stderr);
+    assert_eq!(world.incus.state().names(), ["web"]);
+}
+
+#[test]
+fn a_daemon_that_does_not_run_is_told_with_its_socket_and_a_hint() {
+    let world = World::with_web(Series::Lts60, "dir");
+    let mut command = command(program());
+    command.args(["create", "web", "--yes"]).env_clear();
+    command.env("INCUS_SOCKET", world.folder.path().join("nothing"));
+    command.env("INCUS_CONF", world.folder.path());
+    command.env(
+        "INCUS_BACKUP_TARGET",
+        format!("dir:{}", world.root().display()),
+    );
+    let ran = Ran::of(&command.output().unwrap()).exits(1);
+    assert!(
+        ran.stderr
+            .starts_with("error: no Incus daemon answers on `"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("hint: start it"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_locked_instance_is_told_with_its_holder() {
+    let world = World::with_web(Series::Lts60, "btrfs");
+    world.run(&["create", "web", "--yes"]).exits(0);
+    let lock = world.root().join("locks/fake/instances/default/web.lock");
+    std::fs::write(&lock, "host, pid 7: somebody\n").unwrap();
+    let held = std::fs::File::open(&lock).unwrap();
+    held.try_lock().unwrap();
+    let ran = world
+        .run(&["create", "web", "--yes", "--lock-timeout", "0"])
+        .exits(11);
+    assert!(
+        ran.stderr
+            .contains("`web` is locked by host, pid 7: somebody"),
+        "{}",
+        ran.stderr
+    );
+    drop(held);
+    world.run(&["create", "web", "--yes"]).exits(0);
+}
+
+#[test]
+fn another_server_of_the_same_name_is_refused() {
+    let world = World::with_web(Series::Lts60, "btrfs");
+    world.run(&["create", "web", "--yes"]).exits(0);
+    let source = world.root().join("fake/source.json");
+    let text = std::fs::read_to_string(&source)
+        .unwrap()
+        .replace(&"a".repeat(64), &"b".repeat(64));
+    std::fs::write(&source, text).unwrap();
+    let ran = world.run(&["create", "web", "--yes"]).exits(1);
+    assert!(
+        ran.stderr
+            .contains("source `fake` of this target is another server"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn the_last_complete_version_is_deleted_only_by_force() {
+    let world = World::with_web(Series::Lts60, "btrfs");
+    world.run(&["create", "web", "--yes"]).exits(0);
+    world.run(&["create", "web", "--yes"]).exits(0);
+    let rows = world.run(&["list", "-f", "json"]).exits(0).rows();
+    let versions: Vec<String> = rows
+        .iter()
+        .map(|row| row["version"].as_str().unwrap().to_owned())
+        .collect();
+    world
+        .run(&["delete", "web", "--version", &versions[0], "--yes"])
+        .exits(0);
+    let ran = world
+        .run(&["delete", "web", "--all-versions", "--yes"])
+        .exits(1);
+    assert!(ran.stderr.contains("--force"), "{}", ran.stderr);
+    assert_eq!(world.versions(), 1);
+    world
+        .run(&["delete", "web", "--all-versions", "--yes", "--force"])
+        .exits(0);
+    assert_eq!(world.versions(), 0);
+}
+
+#[test]
+fn versions_are_chosen_by_name_and_by_time() {
+    let world = World::with_web(Series::Lts60, "btrfs");
+    for generation in ["first", "second"] {
+        let content = generation.as_bytes().to_vec();
+        world
+            .incus
+            .state()
+            .instance("web")
+            .unwrap()
+            .files
+            .insert("rootfs/g".into(), content);
+        world.run(&["create", "web", "--yes"]).exits(0);
+    }
+    let rows = world.run(&["list", "-f", "json"]).exits(0).rows();
+    let first = rows[0]["version"].as_str().unwrap();
+    let moment = rows[0]["created_at"].as_str().unwrap();
+    for flag in [["--version", first], ["--as-of", moment]] {
+        world
+            .run(&["restore", "web", "--replace", "--yes", flag[0], flag[1]])
+            .exits(0);
+        let restored = world.incus.state().instance("web").unwrap().files["rootfs/g"].clone();
+        assert_eq!(restored, b"first");
+    }
+    world
+        .run(&[
+            "restore",
+            "web",
+            "--replace",
+            "--yes",
+            "--as-of",
+            "2001-01-01T00:00:00Z",
+        ])
+        .exits(1);
+    world
+        .run(&["restore", "web", "--replace", "--yes"])
+        .exits(0);
+    assert_eq!(
+        world.incus.state().instance("web").unwrap().files["rootfs/g"],
+        b"second"
+    );
+}
