@@ -13,6 +13,7 @@
 )]
 
 mod fake;
+mod generated;
 mod lab;
 mod layers;
 mod real_bad_days;
