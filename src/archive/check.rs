@@ -21,8 +21,10 @@ struct Promise {
 #[derive(Debug)]
 pub(super) struct Check {
     promises: Vec<Promise>,
-    /// The names directly below `backup/` that are known, without endings.
+    /// Other top names may follow: 7.x puts dependent volumes under their devices' names.
     dependent: bool,
+    /// The names of a plain container's snapshots; nothing else may stand among them.
+    names: Option<Vec<String>>,
     main: &'static str,
     snapshots: &'static str,
 }
@@ -61,9 +63,11 @@ impl Check {
             }
         }
         let dependent = index.config().get("dependent_volumes").is_some();
+        let names = (!machine && !index.optimized).then(|| index.snapshots.clone());
         Self {
             promises,
             dependent,
+            names,
             main,
             snapshots,
         }
@@ -84,6 +88,15 @@ impl Check {
         }
         let top = parts.next().unwrap_or_default();
         if !self.is_known(top, trimmed) {
+            return Err(wrong());
+        }
+        if let (Some(names), true, Some(name)) = (&self.names, top == self.snapshots, parts.next())
+            && !names.iter().any(|known| known == name)
+        {
+            return Err(wrong());
+        }
+        // A server from 7.0 on refuses a root file system that is a link.
+        if trimmed == "backup/container/rootfs" && header.kind != b'5' {
             return Err(wrong());
         }
         if header.kind == b'1' {

@@ -108,9 +108,9 @@ impl Client {
     }
 
     pub(super) async fn read_server(&self) -> Result<ServerInfo, Error> {
-        let (value, _) = self
-            .read(&Request::get(&[], "read what the server is"))
-            .await?;
-        ServerInfo::parse(value)
+        // Not tried again: a user who mistyped an address wants to know at once.
+        let request = Request::get(&[], "read what the server is");
+        let (envelope, _) = self.exchange(&request).await?;
+        ServerInfo::parse(envelope.metadata)
     }
 }

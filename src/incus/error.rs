@@ -1,6 +1,7 @@
 //! What can go wrong between this program and a server.
 
 use super::operation::OperationError;
+use super::tls;
 
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +49,9 @@ impl Error {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Refused { code, .. } => *code == 503,
-            Self::Transport { cause, .. } => !cause.is_body() && !cause.is_decode(),
+            Self::Transport { cause, .. } => {
+                !cause.is_body() && !cause.is_decode() && !tls::is_about_certificates(cause)
+            }
             _ => false,
         }
     }

@@ -475,6 +475,49 @@ fn a_daemon_that_does_not_run_is_told_with_its_socket_and_a_hint() {
 }
 
 #[test]
+fn a_socket_without_permission_is_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+    let world = World::with_web(Series::Lts60, "dir");
+    let folder = world.folder.path();
+    let own = std::fs::metadata(folder).unwrap();
+    if std::os::unix::fs::MetadataExt::uid(&own) != 0 {
+        eprintln!("left out: only root can be somebody else");
+        return;
+    }
+    for (path, mode) in [
+        (folder.to_owned(), 0o755),
+        (folder.join("unix.socket"), 0o700),
+    ] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    // Where the program is built may be closed to others.
+    let copy = folder.join("program");
+    std::fs::copy(program(), &copy).unwrap();
+    let mut command = command(&copy);
+    command
+        .args(["create", "web", "--yes"])
+        .env_clear()
+        .uid(65534)
+        .gid(65534)
+        .current_dir("/");
+    command
+        .env("INCUS_DIR", folder)
+        .env("INCUS_CONF", folder.join("none"));
+    command.env(
+        "INCUS_BACKUP_TARGET",
+        format!("dir:{}", world.root().display()),
+    );
+    let ran = Ran::of(&command.output().unwrap()).exits(1);
+    assert!(
+        ran.stderr.starts_with("error: no permission to use `"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("incus-admin"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_locked_instance_is_told_with_its_holder() {
     let world = World::with_web(Series::Lts60, "btrfs");
     world.run(&["create", "web", "--yes"]).exits(0);

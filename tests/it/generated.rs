@@ -17,7 +17,7 @@ fn commands() -> [Command; 2] {
 }
 
 /// Every page of a program: its own, and one of each verb.
-fn pages(command: Command) -> Vec<(PathBuf, Vec<u8>)> {
+fn pages(command: &Command) -> Vec<(PathBuf, Vec<u8>)> {
     let name = command.get_name().to_owned();
     let version = env!("CARGO_PKG_VERSION");
     let mut all = vec![command.clone().name(name.clone())];
@@ -72,7 +72,7 @@ fn generated_files_are_up_to_date() {
     let update = variable("UPDATE_GENERATED").is_some();
     let mut stale = Vec::new();
     for command in commands() {
-        for (path, text) in [pages(command.clone()), completions(command)].concat() {
+        for (path, text) in [pages(&command), completions(command.clone())].concat() {
             let whole = root.join(&path);
             if fs::read(&whole).ok().as_deref() == Some(&text) {
                 continue;

@@ -12,11 +12,14 @@
     reason = "tests: clippy knows the test functions, not what they call"
 )]
 
+mod archive;
 mod fake;
 mod generated;
 mod lab;
 mod layers;
 mod real_bad_days;
 mod real_consistency;
+mod real_probe;
+mod real_remotes;
 mod real_restart;
 mod real_round_trip;
