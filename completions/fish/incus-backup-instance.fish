@@ -40,10 +40,10 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_needs_command
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_needs_command" -f -a "restore" -d 'Bring instances back from their stored versions'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_needs_command" -f -a "delete" -d 'Delete stored versions'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_needs_command" -f -a "rm" -d 'Delete stored versions'
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand create" -l target -d 'Where backups live: `dir:/absolute/path` [default: `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand create" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand create" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand create" -l project -d 'The project [default: the remote\'s, as `incus` finds it]' -r
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand create" -l compression -d 'How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19) or `none`' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand create" -l compression -d 'How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19) or `none` [default: the target\'s in `backup.yml`, else zstd:3]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand create" -l retries -d 'Try again this many times when files change under a live export' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand create" -l parallel -d 'Instances at a time [default: 4, or the number of cores if that is smaller]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand create" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -60,15 +60,14 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand create" -l instance-only -d 'Leave the instances\' snapshots out'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand create" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand create" -s y -l yes -d 'Do not ask'
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand create" -l force -d 'Allow what is refused by default; each refusal says when this would allow it'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand create" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand create" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand create" -l debug -d 'Log every request and decision'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand create" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand backup" -l target -d 'Where backups live: `dir:/absolute/path` [default: `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand backup" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand backup" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand backup" -l project -d 'The project [default: the remote\'s, as `incus` finds it]' -r
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand backup" -l compression -d 'How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19) or `none`' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand backup" -l compression -d 'How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19) or `none` [default: the target\'s in `backup.yml`, else zstd:3]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand backup" -l retries -d 'Try again this many times when files change under a live export' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand backup" -l parallel -d 'Instances at a time [default: 4, or the number of cores if that is smaller]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand backup" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -85,12 +84,11 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand backup" -l instance-only -d 'Leave the instances\' snapshots out'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand backup" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand backup" -s y -l yes -d 'Do not ask'
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand backup" -l force -d 'Allow what is refused by default; each refusal says when this would allow it'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand backup" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand backup" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand backup" -l debug -d 'Log every request and decision'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand list" -l target -d 'Where backups live: `dir:/absolute/path` [default: `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand list" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand list" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand list" -l project -d 'Only this project [default: all]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand list" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
@@ -107,7 +105,7 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand list" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand list" -l debug -d 'Log every request and decision'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand ls" -l target -d 'Where backups live: `dir:/absolute/path` [default: `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand ls" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand ls" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand ls" -l project -d 'Only this project [default: all]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand ls" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
@@ -126,7 +124,7 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand show" -l version -d 'The version [default: the newest complete one]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand show" -l project -d 'The project' -r
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand show" -l target -d 'Where backups live: `dir:/absolute/path` [default: `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand show" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand show" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand show" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand show" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -142,7 +140,7 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand info" -l version -d 'The version [default: the newest complete one]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand info" -l project -d 'The project' -r
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand info" -l target -d 'Where backups live: `dir:/absolute/path` [default: `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand info" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand info" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand info" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand info" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -156,7 +154,7 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand info" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand info" -l debug -d 'Log every request and decision'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand info" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l target -d 'Where backups live: `dir:/absolute/path` [default: `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l project -d 'The project [default: the remote\'s, as `incus` finds it]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
@@ -177,16 +175,16 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l replace -d 'Replace instances that exist: imported beside, swapped by name, the old one deleted last'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l skip-existing -d 'Leave instances that exist as they are'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l start -d 'Start what was restored'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l force -d 'Allow what is refused by default; each refusal says when this would allow it'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -s y -l yes -d 'Do not ask'
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l force -d 'Allow what is refused by default; each refusal says when this would allow it'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l debug -d 'Log every request and decision'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand delete" -l version -d 'The versions to delete' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand delete" -l project -d 'The project' -r
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand delete" -l target -d 'Where backups live: `dir:/absolute/path` [default: `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand delete" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand delete" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand delete" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand delete" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -198,16 +196,16 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand delete" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand delete" -l all-versions -d 'Delete every version'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand delete" -l force -d 'Allow what is refused by default; each refusal says when this would allow it'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand delete" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand delete" -s y -l yes -d 'Do not ask'
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand delete" -l force -d 'Allow what is refused by default; each refusal says when this would allow it'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand delete" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand delete" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand delete" -l debug -d 'Log every request and decision'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -l version -d 'The versions to delete' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -l project -d 'The project' -r
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -l target -d 'Where backups live: `dir:/absolute/path` [default: `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -219,9 +217,9 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -l all-versions -d 'Delete every version'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -l force -d 'Allow what is refused by default; each refusal says when this would allow it'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -s y -l yes -d 'Do not ask'
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -l force -d 'Allow what is refused by default; each refusal says when this would allow it'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -l debug -d 'Log every request and decision'

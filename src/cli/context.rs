@@ -11,10 +11,11 @@ use super::args::{Answers, TargetChoice};
 use super::environment::Environment;
 use super::failure::CommandError;
 use crate::incus::{Client, Config};
-use crate::model::{Owner, RemoteName, RunId, SourceName};
+use crate::model::{CompressionChoice, Owner, RemoteName, RunId, SourceName};
 use crate::plan::{Plan, Row};
 use crate::progress::{Cancel, Progress};
-use crate::target::{DirectoryTarget, Location, Probe, SourceFacts, Target};
+use crate::settings::Settings;
+use crate::target::{DirectoryTarget, Location, Probe, SourceFacts, Target, TargetError};
 use crate::ui::{
     Assent, Columns, Message, NotConfirmed, Terminal, Verbosity, View, ask, confirm, write_preview,
 };
@@ -46,6 +47,26 @@ pub(super) enum Place {
     Creatable(PathBuf),
 }
 
+/// Where backups live.
+pub(super) struct Chosen {
+    /// The place.
+    pub(super) location: Location,
+    /// Its name in the settings, where it has one.
+    pub(super) name: Option<String>,
+    /// How archives that are stored there are compressed, where the settings say so.
+    pub(super) compression: Option<CompressionChoice>,
+}
+
+impl Chosen {
+    fn at(location: Location) -> Self {
+        Self {
+            location,
+            name: None,
+            compression: None,
+        }
+    }
+}
+
 impl Context {
     /// A message as it is told on stderr.
     pub(super) fn render(&self, message: &Message) -> String {
@@ -53,22 +74,30 @@ impl Context {
             .render(message, self.terminal.stderr_colour())
     }
 
-    /// Where backups live: the flag, the environment, or the default place.
-    pub(super) fn location(&self, choice: &TargetChoice) -> Result<Location, CommandError> {
+    /// Where backups live: the flag, the environment, the settings, or the default place.
+    pub(super) fn choice(&self, choice: &TargetChoice) -> Result<Chosen, CommandError> {
         let environment = &self.environment;
-        match choice.target.as_ref().or(environment.target.as_ref()) {
-            Some(text) => Ok(Location::parse(text)?),
-            None if environment.root => Ok(Location::parse("dir:/var/backups/incus")?),
-            None => {
-                let home = environment.data_home.as_ref().ok_or_else(|| {
-                    CommandError::Usage("no home directory: say where with --target".to_owned())
-                })?;
-                Ok(Location::parse(&format!(
-                    "dir:{}",
-                    home.join("incus-backup").display()
-                ))?)
+        let settings = Settings::load(environment.incus.config_folder().as_deref())?;
+        let said = choice.target.as_ref().or(environment.target.as_ref());
+        if let Some(text) = said.or(settings.default_target.as_ref()) {
+            if let Some(named) = settings.targets.get(text) {
+                let location = Location::parse(&named.uri)?;
+                return Ok(Chosen {
+                    location,
+                    name: Some(text.clone()),
+                    compression: named.compression,
+                });
             }
+            return Ok(Chosen::at(Location::parse(text)?));
         }
+        if environment.root {
+            return Ok(Chosen::at(Location::parse("dir:/var/backups/incus")?));
+        }
+        let home = environment.data_home.as_ref().ok_or_else(|| {
+            CommandError::Usage("no home directory: say where with --target".to_owned())
+        })?;
+        let text = format!("dir:{}", home.join("incus-backup").display());
+        Ok(Chosen::at(Location::parse(&text)?))
     }
 
     /// The target, which must exist.
@@ -76,7 +105,7 @@ impl Context {
         &self,
         choice: &TargetChoice,
     ) -> Result<Arc<dyn Target>, CommandError> {
-        let Location::Directory(path) = self.location(choice)?;
+        let Location::Directory(path) = self.choice(choice)?.location;
         let patience = Duration::from_secs(choice.lock_timeout);
         let target = blocking(move || DirectoryTarget::open(&path, patience)).await??;
         Ok(Arc::new(target))
@@ -84,10 +113,16 @@ impl Context {
 
     /// The target, or the folder that can become one.
     pub(super) async fn place(&self, choice: &TargetChoice) -> Result<Place, CommandError> {
-        let Location::Directory(path) = self.location(choice)?;
+        let Chosen {
+            location: Location::Directory(path),
+            name,
+            ..
+        } = self.choice(choice)?;
         let probed = path.clone();
         match blocking(move || DirectoryTarget::probe(&probed)).await?? {
             Probe::Target => Ok(Place::Target(self.target(choice).await?)),
+            // A named one may be a disk that is not mounted: it is refused, not filled.
+            Probe::Creatable if name.is_some() => Err(TargetError::NoTarget(path).into()),
             Probe::Creatable => Ok(Place::Creatable(path)),
         }
     }

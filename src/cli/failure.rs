@@ -12,6 +12,7 @@ use crate::incus::{ConfigError, ConnectError};
 use crate::model::{InvalidName, SourceName};
 use crate::plan::{Report, Status, Verdict};
 use crate::restore::RestoreError;
+use crate::settings::SettingsError;
 use crate::target::{LocationError, TargetError};
 use crate::temporary::ChangeError;
 use crate::ui::{Message, NotConfirmed, UnknownColumn};
@@ -31,6 +32,9 @@ pub(super) enum CommandError {
     /// The target is written wrongly.
     #[error("{0}")]
     Location(#[from] LocationError),
+    /// The settings cannot be used.
+    #[error("{0}")]
+    Settings(#[from] SettingsError),
     /// The target does not do what it should.
     #[error("{0}")]
     Target(#[from] TargetError),

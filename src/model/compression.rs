@@ -20,6 +20,8 @@ pub struct InvalidCompression(pub String);
 impl CompressionChoice {
     /// The level of `zstd` without one.
     pub const DEFAULT_LEVEL: i32 = 3;
+    /// What is used where nothing is said.
+    pub const DEFAULT: Self = Self::Zstd(Self::DEFAULT_LEVEL);
 }
 
 impl FromStr for CompressionChoice {

@@ -24,5 +24,5 @@ mod send;
 pub use apply::{Context, apply};
 pub use error::RestoreError;
 pub use gather::{Existence, Facts, Server, gather};
-pub use plan::{Work, plan};
+pub use plan::{Work, lacks_undamaged, plan};
 pub use request::{Existing, Options, Request, Scope, Selection};

@@ -75,11 +75,10 @@ fn step(request: &Request, facts: &Facts, id: &ResourceId, versions: &[Stored]) 
                           --target-name restores beside it";
             return refuse(row(Action::Refuse), reason);
         }
-        (Some(instance), Existing::Replace) if instance.protected => {
-            return refuse(
-                row(Action::Refuse),
-                "it exists and security.protection.delete is set",
-            );
+        (Some(instance), Existing::Replace) if instance.protected && !request.options.force => {
+            let reason = "it exists and security.protection.delete is set; --force replaces it all \
+                          the same";
+            return refuse(row(Action::Refuse), reason);
         }
         (Some(_), Existing::Replace) => Action::Replace,
     };
@@ -111,6 +110,18 @@ fn step(request: &Request, facts: &Facts, id: &ResourceId, versions: &[Stored]) 
         replace: action == Action::Replace,
     };
     Step::work(shown, work)
+}
+
+/// Whether something that was asked for is refused because what is stored of it is damaged.
+pub fn lacks_undamaged(request: &Request, facts: &Facts) -> bool {
+    let is_damaged = |stored: &&Stored| match request.selection {
+        Selection::Exactly(version) => stored.id.version == version,
+        Selection::Newest => true,
+        Selection::AsOf(moment) => stored.id.version.timestamp() <= moment,
+    } && stored.state == State::Damaged;
+    facts.wanted.iter().any(|(_, versions)| {
+        select(versions, request.selection).is_err() && versions.iter().any(|it| is_damaged(&it))
+    })
 }
 
 /// The version that is meant, or why there is none.

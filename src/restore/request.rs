@@ -64,6 +64,8 @@ pub struct Options {
     pub pools: BTreeMap<PoolName, PoolName>,
     /// Start what was restored.
     pub start: bool,
+    /// Replace even an instance that is protected from deletion.
+    pub force: bool,
     /// How many instances at a time.
     pub parallel: NonZeroUsize,
 }

@@ -94,7 +94,7 @@ impl TargetError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoTarget(_) => Some(
-                "`create` makes one; is the file system mounted? --target says where it is"
+                "is its file system mounted? `create --target dir:/path` makes one, after asking"
                     .to_owned(),
             ),
             Self::Locked { .. } => {

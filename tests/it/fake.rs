@@ -557,6 +557,117 @@ fn another_server_of_the_same_name_is_refused() {
 }
 
 #[test]
+fn a_target_of_the_settings_is_used_by_its_name_and_never_made_by_the_way() {
+    let world = World::with_web(Series::Lts60, "btrfs");
+    let conf = world.folder.path().join("none");
+    std::fs::create_dir(&conf).unwrap();
+    let nas = world.folder.path().join("nas");
+    let text = format!(
+        "targets:\n  nas: {{ uri: 'dir:{}', compression: none }}\n",
+        nas.display()
+    );
+    std::fs::write(conf.join("backup.yml"), text).unwrap();
+    let ran = world
+        .run(&["create", "web", "--target", "nas", "--yes"])
+        .exits(10);
+    assert!(
+        ran.stderr.contains("is its file system mounted?"),
+        "{}",
+        ran.stderr
+    );
+    let uri = format!("dir:{}", nas.display());
+    world
+        .run(&["create", "web", "--target", &uri, "--yes"])
+        .exits(0);
+    world
+        .run(&["create", "web", "--target", "nas", "--yes"])
+        .exits(0);
+    let shown = world
+        .run(&["show", "web", "--target", "nas", "-f", "json"])
+        .exits(0);
+    let manifest: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(manifest["archive"]["file"], "export.tar");
+    world.incus.state().instances.clear();
+    world
+        .run(&["restore", "web", "--target", "nas", "--yes"])
+        .exits(0);
+    std::fs::write(conf.join("backup.yml"), "retention: {}\ntargetz: {}\n").unwrap();
+    let ran = world.run(&["list"]).exits(1);
+    assert!(
+        ran.stderr.contains("targetz") && ran.stderr.contains("line 2"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn a_truncated_archive_is_refused_and_an_older_version_is_taken_instead() {
+    let world = World::with_web(Series::Lts60, "btrfs");
+    for _ in 0..2 {
+        world.run(&["create", "web", "--yes"]).exits(0);
+    }
+    let rows = world.run(&["list", "-f", "json"]).exits(0).rows();
+    let versions: Vec<&str> = rows
+        .iter()
+        .map(|row| row["version"].as_str().unwrap())
+        .collect();
+    let folder = world.root().join("fake/instances/default/web");
+    let cut = |version: &str| {
+        let archive = folder.join(version).join("export.tar.zst");
+        let bytes = std::fs::read(&archive).unwrap();
+        std::fs::write(&archive, &bytes[..bytes.len() / 2]).unwrap();
+    };
+    cut(versions[1]);
+    let ran = world
+        .run(&[
+            "restore",
+            "web",
+            "--replace",
+            "--version",
+            versions[1],
+            "--yes",
+        ])
+        .exits(4);
+    assert!(
+        ran.stderr
+            .contains(&format!("the newest complete one is {}", versions[0]))
+    );
+    world
+        .run(&["restore", "web", "--replace", "--yes"])
+        .exits(0);
+    cut(versions[0]);
+    world
+        .run(&["restore", "web", "--replace", "--yes"])
+        .exits(4);
+    assert_eq!(world.left_over(), Vec::<String>::new());
+}
+
+#[test]
+fn a_protected_instance_is_replaced_only_by_force() {
+    let world = World::with_web(Series::Lts60, "btrfs");
+    world
+        .incus
+        .state()
+        .instance("web")
+        .unwrap()
+        .set("security.protection.delete", "true");
+    world.run(&["create", "web", "--yes"]).exits(0);
+    let ran = world
+        .run(&["restore", "web", "--replace", "--yes"])
+        .exits(1);
+    assert!(ran.stderr.contains("--force"), "{}", ran.stderr);
+    world
+        .run(&["restore", "web", "--replace", "--force", "--yes"])
+        .exits(0);
+    assert_eq!(world.left_over(), Vec::<String>::new());
+    let mut state = world.incus.state();
+    assert_eq!(
+        state.instance("web").unwrap().object["config"]["security.protection.delete"],
+        "true"
+    );
+}
+
+#[test]
 fn the_last_complete_version_is_deleted_only_by_force() {
     let world = World::with_web(Series::Lts60, "btrfs");
     world.run(&["create", "web", "--yes"]).exits(0);

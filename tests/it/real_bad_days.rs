@@ -145,7 +145,7 @@ fn a_damaged_archive_is_never_imported_and_the_old_instance_is_untouched() {
         ran.stderr
     );
     let cut = |path: &Path| fs::write(path, &good[..good.len() / 2]).unwrap();
-    damaged(&lab, &name, cut);
+    damaged(&lab, &name, cut).exits(4);
     assert_eq!(lab.left_over(&name), Vec::<String>::new());
     assert_eq!(lab.status(&name), "Running");
     assert_eq!(lab.sh(&name, "cat /data/generation"), "old\n");

@@ -49,8 +49,9 @@ impl From<&Verbosity> for ui::Verbosity {
 /// Where backups live.
 #[derive(Debug, Clone, Args)]
 pub struct TargetChoice {
-    /// Where backups live: `dir:/absolute/path` [default: `dir:/var/backups/incus` for root]
-    #[arg(long, value_name = "URI", alias = "output")]
+    /// Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default:
+    /// `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]
+    #[arg(long, value_name = "URI|NAME", alias = "output")]
     pub target: Option<String>,
     /// Wait this many seconds for another process to release a lock
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
@@ -96,9 +97,6 @@ pub struct Answers {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
-    /// Allow what is refused by default; each refusal says when this would allow it
-    #[arg(long)]
-    pub force: bool,
 }
 
 /// Which server's backups are meant.

@@ -35,9 +35,10 @@ pub struct Create {
     /// Leave the instances' snapshots out
     #[arg(long)]
     pub instance_only: bool,
-    /// How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19) or `none`
-    #[arg(long, value_name = "ALG[:LEVEL]", default_value = "zstd:3")]
-    pub compression: CompressionChoice,
+    /// How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19) or `none` [default: the target's in
+    /// `backup.yml`, else zstd:3]
+    #[arg(long, value_name = "ALG[:LEVEL]")]
+    pub compression: Option<CompressionChoice>,
     /// Try again this many times when files change under a live export
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub retries: u32,

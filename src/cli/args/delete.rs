@@ -35,6 +35,9 @@ pub struct Delete {
     /// Of which server
     #[command(flatten)]
     pub source: SourceChoice,
+    /// Allow what is refused by default; each refusal says when this would allow it
+    #[arg(long)]
+    pub force: bool,
     /// Answers
     #[command(flatten)]
     pub answers: Answers,

@@ -19,6 +19,7 @@ use crate::model::{InstanceName, InvalidName, PoolName, Version};
   incus-backup-instance restore web --replace --start
   incus-backup-instance restore web --target-name web-copy --version 20260131T235959Z
   incus-backup-instance restore dr: --from prod --skip-existing --yes")]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 pub struct Restore {
     /// The instances; the remote is where they are restored to
     #[arg(value_name = "[REMOTE:][NAME]")]
@@ -56,6 +57,9 @@ pub struct Restore {
     /// Instances at a time [default: 4, or the number of cores if that is smaller]
     #[arg(long, value_name = "N")]
     pub parallel: Option<NonZeroUsize>,
+    /// Allow what is refused by default; each refusal says when this would allow it
+    #[arg(long)]
+    pub force: bool,
     /// Answers
     #[command(flatten)]
     pub answers: Answers,

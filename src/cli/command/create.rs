@@ -12,7 +12,9 @@ use crate::cli::failure::CommandError;
 use crate::cli::names;
 use crate::incus::Client;
 use crate::list::newest_complete;
-use crate::model::{Bytes, InstanceName, Kind, ProjectName, ResourceId, SourceName};
+use crate::model::{
+    Bytes, CompressionChoice, InstanceName, Kind, ProjectName, ResourceId, SourceName,
+};
 use crate::plan::Report;
 use crate::target::{Filter, Stored, Target};
 use crate::temporary::sweep;
@@ -21,6 +23,9 @@ use crate::temporary::sweep;
 pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Exit, CommandError> {
     let config = context.config()?;
     let named = names::resolve(&config, &args.names)?;
+    let compression = args
+        .compression
+        .or(context.choice(&args.target)?.compression);
     let place = context.place(&args.target).await?;
     let client = context.connect(&config, &named.remote).await?;
     let source = source_of(&client, &named.remote)?;
@@ -45,7 +50,7 @@ pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Ex
         no_snapshot: args.no_snapshot,
         optimized: args.optimized,
         instance_only: args.instance_only,
-        compression: args.compression,
+        compression: compression.unwrap_or(CompressionChoice::DEFAULT),
         retries: args.retries,
         parallel: parallel(args.parallel),
         threads: cores(),

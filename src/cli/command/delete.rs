@@ -46,7 +46,7 @@ pub(in crate::cli) async fn delete(context: &Context, args: Delete) -> Result<Ex
         } else {
             DeleteScope::Versions(args.versions.clone())
         },
-        force: args.answers.force,
+        force: args.force,
     };
     let plan = plan_delete(&request, &stored);
     let question = match plan.rows().filter(|row| row.action.changes()).count() {

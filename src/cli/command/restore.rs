@@ -51,6 +51,7 @@ pub(in crate::cli) async fn restore(
                 .map(|map| (map.old.clone(), map.new.clone()))
                 .collect(),
             start: args.start,
+            force: args.force,
             parallel: parallel(args.parallel),
         },
     };
@@ -58,6 +59,7 @@ pub(in crate::cli) async fn restore(
     let gathered = async { Ok(restore::gather(&client, &request, stored).await?) };
     let facts = context.unless_cancelled(gathered).await?;
     let projects: BTreeSet<ProjectName> = facts.projects.keys().cloned().collect();
+    let damaged = restore::lacks_undamaged(&request, &facts);
     let plan = restore::plan(&request, &facts);
     let count = plan.rows().filter(|row| row.action.changes()).count();
     let question = match count {
@@ -70,7 +72,12 @@ pub(in crate::cli) async fn restore(
     {
         Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
         Agreed::Nothing(plan) => {
-            return report::write(context, &Report::of_rest(plan.rows()), &args.rows);
+            let exit = report::write(context, &Report::of_rest(plan.rows()), &args.rows)?;
+            return Ok(if damaged && exit == Exit::Failed {
+                Exit::Damaged
+            } else {
+                exit
+            });
         }
         Agreed::Approved(approved) => approved,
     };

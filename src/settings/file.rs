@@ -1,0 +1,224 @@
+//! The file and its keys.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::model::{CompressionChoice, InvalidCompression};
+
+/// The name of the file, in the folder of the client's configuration.
+const NAME: &str = "backup.yml";
+/// The system's file.
+const SYSTEM: &str = "/etc/incus/backup.yml";
+
+/// Why settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file is there and cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// The file is not what it should be; the cause names the line.
+    #[error("cannot understand `{}`", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: serde_yaml::Error,
+    },
+    /// A target wants something that this version cannot do. It must not be ignored.
+    #[error("target `{target}` has `{key}`, which this version does not support yet")]
+    Unsupported {
+        /// The target.
+        target: String,
+        /// The key.
+        key: &'static str,
+    },
+    /// A compression is none.
+    #[error("target `{target}` has no usable compression")]
+    Compression {
+        /// The target.
+        target: String,
+        /// Why.
+        #[source]
+        cause: InvalidCompression,
+    },
+}
+
+/// What the files say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The name of the target that is used where none is named.
+    pub default_target: Option<String>,
+    /// The targets by their names.
+    pub targets: BTreeMap<String, TargetSettings>,
+}
+
+/// One named target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetSettings {
+    /// Where it is.
+    pub uri: String,
+    /// How archives that are stored there are compressed.
+    pub compression: Option<CompressionChoice>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    default_target: Option<String>,
+    targets: BTreeMap<String, Entry>,
+    /// For prune, which this version does not have.
+    #[serde(rename = "retention")]
+    _retention: Option<BTreeMap<String, serde_yaml::Value>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Entry {
+    uri: String,
+    #[serde(default)]
+    compression: Option<String>,
+    #[serde(default)]
+    recipients: Option<serde_yaml::Value>,
+    #[serde(default)]
+    password_file: Option<serde_yaml::Value>,
+}
+
+impl Settings {
+    /// Reads the user's file in the folder of the client's configuration, and the system's.
+    pub fn load(folder: Option<&Path>) -> Result<Self, SettingsError> {
+        let user = folder
+            .map(|folder| read(&folder.join(NAME)))
+            .transpose()?
+            .unwrap_or_default();
+        Ok(user.over(read(Path::new(SYSTEM))?))
+    }
+
+    /// These, and what only the others say.
+    fn over(mut self, below: Self) -> Self {
+        self.default_target = self.default_target.or(below.default_target);
+        for (name, target) in below.targets {
+            self.targets.entry(name).or_insert(target);
+        }
+        self
+    }
+}
+
+fn read(path: &Path) -> Result<Settings, SettingsError> {
+    match fs::read_to_string(path) {
+        Ok(text) => parse(&text, path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Settings::default()),
+        Err(cause) => Err(SettingsError::Read {
+            path: path.to_owned(),
+            cause,
+        }),
+    }
+}
+
+fn parse(text: &str, path: &Path) -> Result<Settings, SettingsError> {
+    // A file of comments is a file that says nothing.
+    let file: Option<File> = serde_yaml::from_str(text).map_err(|cause| SettingsError::Parse {
+        path: path.to_owned(),
+        cause,
+    })?;
+    let File {
+        default_target,
+        targets,
+        ..
+    } = file.unwrap_or_default();
+    let targets: Result<BTreeMap<String, TargetSettings>, SettingsError> = targets
+        .into_iter()
+        .map(|(name, entry)| Ok((name.clone(), target(name, entry)?)))
+        .collect();
+    Ok(Settings {
+        default_target,
+        targets: targets?,
+    })
+}
+
+fn target(name: String, entry: Entry) -> Result<TargetSettings, SettingsError> {
+    let unsupported = |key| {
+        Err(SettingsError::Unsupported {
+            target: name.clone(),
+            key,
+        })
+    };
+    if entry.recipients.is_some() {
+        return unsupported("recipients");
+    }
+    if entry.password_file.is_some() {
+        return unsupported("password-file");
+    }
+    let compression = entry.compression.map(|text| text.parse()).transpose();
+    let compression = compression.map_err(|cause| SettingsError::Compression {
+        target: name,
+        cause,
+    })?;
+    Ok(TargetSettings {
+        uri: entry.uri,
+        compression,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> Result<Settings, SettingsError> {
+        parse(text, Path::new("/x/backup.yml"))
+    }
+
+    #[test]
+    fn the_user_s_file_wins_key_by_key() {
+        let user = settings("targets:\n  nas: { uri: 'dir:/u', compression: 'zstd:9' }\n").unwrap();
+        let system = "default-target: nas\ntargets:\n  nas: { uri: 'dir:/s' }\n  b: { uri: 'dir:/b' }\n\
+                      retention: { keep-last: 3 }\n";
+        let both = user.over(settings(system).unwrap());
+        assert_eq!(both.default_target.as_deref(), Some("nas"));
+        assert_eq!(both.targets["nas"].uri, "dir:/u");
+        assert_eq!(
+            both.targets["nas"].compression,
+            Some(CompressionChoice::Zstd(9))
+        );
+        assert_eq!(both.targets["b"].uri, "dir:/b");
+    }
+
+    #[test]
+    fn a_key_that_is_not_known_is_named_with_its_line() {
+        let error = settings("default-target: x\ndefault-tarjet: y\n").unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(
+            cause.contains("default-tarjet") && cause.contains("line 2"),
+            "{cause}"
+        );
+        let error =
+            settings("targets:\n  a:\n    uri: dir:/x\n    compresion: none\n").unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("compresion"), "{cause}");
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_not_ignored() {
+        let error = settings("targets: { a: { uri: 'dir:/x', recipients: [age1x] } }").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "target `a` has `recipients`, which this version does not support yet"
+        );
+    }
+
+    #[test]
+    fn a_file_of_comments_says_nothing() {
+        assert_eq!(settings("# nothing\n").unwrap(), Settings::default());
+        assert_eq!(settings("").unwrap(), Settings::default());
+    }
+}
