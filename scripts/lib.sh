@@ -3,7 +3,8 @@
 # Sourced, never run. Sets REPO, the root of the work tree.
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-CACHE=$REPO/.cache
+# TEST_CACHE lets several work trees of one person share a cache.
+CACHE=${TEST_CACHE:-$REPO/.cache}
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 export PATH
 

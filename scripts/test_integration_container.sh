@@ -74,7 +74,7 @@ trap "exit 0" TERM
 while :; do sleep 1 & wait $!; done'
 
 start_container() {
-  local mounts=(-v "$REPO:$REPO") rustup=${RUSTUP_HOME:-$HOME/.rustup} cargo=${CARGO_HOME:-$HOME/.cargo}
+  local mounts=(-v "$REPO:$REPO" -v "$CACHE:$CACHE") rustup=${RUSTUP_HOME:-$HOME/.rustup} cargo=${CARGO_HOME:-$HOME/.cargo}
   [ -d "$rustup" ] && mounts+=(-v "$rustup:$rustup")
   [ -d "$cargo" ] && mounts+=(-v "$cargo:$cargo")
   have cargo-nextest && mounts+=(-v "$(command -v cargo-nextest):/usr/local/bin/cargo-nextest:ro")
@@ -102,7 +102,7 @@ else
   trap stop_container EXIT
 fi
 # shellcheck disable=SC2016  # expanded inside
-"${engine[@]}" exec -w "$REPO" -e CI="${CI:-}" -e TOOLS="/usr/local/bin:$CACHE/tools/bin" "$container" bash -euc '
+"${engine[@]}" exec -w "$REPO" -e CI="${CI:-}" -e TEST_CACHE="$CACHE" -e TOOLS="/usr/local/bin:$CACHE/tools/bin" "$container" bash -euc '
   PATH=$PATH:$TOOLS
   scripts/lab up host inside
   eval "$(scripts/lab env inside)"
