@@ -24,7 +24,7 @@ use crate::ui::{Colour, Message, Severity};
     disable_help_subcommand = true
 )]
 pub struct Dispatcher {
-    /// What is backed up: `instance`
+    /// What is backed up, such as `instance`
     #[arg(value_name = "KIND")]
     pub kind: String,
     /// What the helper is told
@@ -60,7 +60,7 @@ pub fn dispatcher() -> ExitCode {
         level: Severity::Error,
         message,
         causes: Vec::new(),
-        hints: vec!["the kinds are: instance".to_owned()],
+        hints: vec!["the kinds are those of the helpers beside this program, such as `instance`".to_owned()],
     };
     let _ = std::io::stderr().write_all(message.render(Colour::Off).as_bytes());
     Exit::Usage.into()

@@ -191,9 +191,7 @@ fn command_hint(error: &(dyn Error + 'static)) -> Option<String> {
                 names.join(", ")
             ))
         }
-        CommandError::NoVersion(_) => {
-            Some("`incus-backup-instance list` shows what the target holds".to_owned())
-        }
+        CommandError::NoVersion(_) => Some("`list` shows what the target holds".to_owned()),
         _ => None,
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn resolve(config: &Config, arguments: &[String]) -> Result<Named, Co
         }
         if name.is_empty() && arguments.len() > 1 {
             return Err(CommandError::Usage(format!(
-                "`{argument}` means every instance; name either that or single instances"
+                "`{argument}` means all of them; name either that or single ones"
             )));
         }
         if !name.is_empty() && !into.names.iter().any(|known| known == name) {

@@ -3,38 +3,66 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::Parser;
 
-use super::args::{Instance, Verb};
+use super::args;
 use super::command;
 use super::context::Context;
 use super::environment::Environment;
 use super::exit::Exit;
 use super::failure::CommandError;
 use super::signal;
-use crate::model::{Owner, RunId};
+use crate::model::{Kind, Owner, RunId};
 use crate::progress::Cancel;
 use crate::ui::{Colour, Message, Terminal, Verbosity, listener, start_logging};
 
+/// One of the binaries: its arguments, and what is done with them.
+trait Program: Parser {
+    /// How much is said.
+    fn verbosity(&self) -> &args::Verbosity;
+
+    /// Does what the arguments say.
+    fn run(self, context: &Context) -> impl Future<Output = Result<Exit, CommandError>>;
+}
+
+impl Program for args::Instance {
+    fn verbosity(&self) -> &args::Verbosity {
+        &self.verbosity
+    }
+
+    async fn run(self, context: &Context) -> Result<Exit, CommandError> {
+        match self.verb {
+            args::Verb::Create(args) => command::create(context, args).await,
+            args::Verb::List(args) => command::list(context, args, Kind::Instance).await,
+            args::Verb::Show(args) => command::show(context, args, Kind::Instance).await,
+            args::Verb::Restore(args) => command::restore(context, args).await,
+            args::Verb::Delete(args) => command::delete(context, args, Kind::Instance).await,
+        }
+    }
+}
+
 /// Runs `incus-backup-instance`.
 pub fn instance() -> ExitCode {
-    clap_complete::CompleteEnv::with_factory(Instance::command).complete();
-    let arguments = match Instance::try_parse() {
-        Ok(arguments) => arguments,
+    program::<args::Instance>()
+}
+
+fn program<P: Program>() -> ExitCode {
+    clap_complete::CompleteEnv::with_factory(P::command).complete();
+    match P::try_parse() {
+        Ok(arguments) => run(arguments).into(),
         Err(error) => {
             let _ = error.print();
             // Help and the version are what was asked for.
-            return if error.use_stderr() {
+            if error.use_stderr() {
                 Exit::Usage.into()
             } else {
                 Exit::Done.into()
-            };
+            }
         }
-    };
-    run(arguments).into()
+    }
 }
 
-fn run(arguments: Instance) -> Exit {
+fn run<P: Program>(arguments: P) -> Exit {
     let environment = Environment::read();
     let colour = if environment.no_color {
         Colour::Off
@@ -42,7 +70,7 @@ fn run(arguments: Instance) -> Exit {
         Colour::On
     };
     let terminal = Terminal::detect(colour);
-    let verbosity = Verbosity::from(&arguments.verbosity);
+    let verbosity = Verbosity::from(arguments.verbosity());
     let tell = |message: &Message| {
         let text = verbosity.render(message, terminal.stderr_colour());
         let _ = io::stderr().write_all(text.as_bytes());
@@ -79,13 +107,7 @@ fn run(arguments: Instance) -> Exit {
     let ended = runtime.block_on(async {
         signal::listen(context.cancel.clone(), context.progress.clone())
             .map_err(CommandError::Start)?;
-        match arguments.verb {
-            Verb::Create(args) => command::create(&context, args).await,
-            Verb::List(args) => command::list(&context, args).await,
-            Verb::Show(args) => command::show(&context, args).await,
-            Verb::Restore(args) => command::restore(&context, args).await,
-            Verb::Delete(args) => command::delete(&context, args).await,
-        }
+        arguments.run(&context).await
     });
     // A question that nobody answered still waits on its thread.
     runtime.shutdown_background();

@@ -27,6 +27,6 @@ pub use name::{
     SnapshotName, SourceName,
 };
 pub use owner::{InvalidOwner, Liveness, Owner};
-pub use resource::{InstanceType, Kind, ResourceId};
+pub use resource::{InstanceType, Kind, ResourceId, Subject};
 pub use size::Bytes;
 pub use version::{InvalidVersion, RunId, Version};

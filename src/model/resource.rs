@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InstanceName, PoolName, ProjectName, ResourceName, encode_component};
+use super::{InstanceName, InvalidName, PoolName, ProjectName, ResourceName, encode_component};
 
 /// The kinds of things that a server holds and a target keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,6 +23,20 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind, in the order in which a server must be given them back.
+    pub const ALL: [Self; 5] = [
+        Self::Config,
+        Self::Volume,
+        Self::Bucket,
+        Self::Image,
+        Self::Instance,
+    ];
+
+    /// Whether a resource of this kind is in a storage pool, and named `POOL/NAME`.
+    pub fn is_in_pool(self) -> bool {
+        matches!(self, Self::Volume | Self::Bucket)
+    }
+
     /// The folder of a target that holds this kind.
     pub fn folder(self) -> &'static str {
         match self {
@@ -96,6 +110,36 @@ impl ResourceId {
         }
     }
 
+    /// A custom volume or a bucket of a pool, as a project sees it.
+    pub fn in_pool(kind: Kind, project: ProjectName, pool: PoolName, name: ResourceName) -> Self {
+        Self {
+            kind,
+            project: Some(project),
+            pool: Some(pool),
+            name: Some(name),
+        }
+    }
+
+    /// An image of a project, by its whole fingerprint.
+    pub fn image(project: ProjectName, fingerprint: ResourceName) -> Self {
+        Self {
+            kind: Kind::Image,
+            project: Some(project),
+            pool: None,
+            name: Some(fingerprint),
+        }
+    }
+
+    /// The configuration of a server.
+    pub fn config() -> Self {
+        Self {
+            kind: Kind::Config,
+            project: None,
+            pool: None,
+            name: None,
+        }
+    }
+
     /// What kind of thing it is.
     pub fn kind(&self) -> Kind {
         self.kind
@@ -142,9 +186,98 @@ impl fmt::Display for ResourceId {
     }
 }
 
+/// What a resource is called on the command line: `NAME`, or `POOL/NAME` for kinds in pools; an image
+/// by the beginning of its fingerprint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    kind: Kind,
+    pool: Option<PoolName>,
+    name: ResourceName,
+}
+
+impl Subject {
+    /// Reads what a resource of a kind is called.
+    pub fn parse(kind: Kind, text: &str) -> Result<Self, InvalidName> {
+        let (pool, name) = match text.split_once('/') {
+            Some((pool, name)) if kind.is_in_pool() => (Some(pool.parse()?), name),
+            None if kind.is_in_pool() => {
+                return Err(InvalidName {
+                    what: "volume or bucket",
+                    text: text.to_owned(),
+                    reason: "write POOL/NAME",
+                });
+            }
+            _ => (None, text),
+        };
+        Ok(Self {
+            kind,
+            pool,
+            name: name.parse()?,
+        })
+    }
+
+    /// Whether a resource is called so, in whatever project.
+    pub fn names(&self, resource: &ResourceId) -> bool {
+        let fits = |name: &ResourceName| match self.kind {
+            Kind::Image => name.as_str().starts_with(self.name.as_str()),
+            _ => *name == self.name,
+        };
+        resource.kind() == self.kind
+            && resource.pool() == self.pool.as_ref()
+            && resource.name().is_some_and(fits)
+    }
+
+    /// The resource of a project that is called so.
+    pub fn in_project(&self, project: ProjectName) -> ResourceId {
+        ResourceId {
+            kind: self.kind,
+            project: Some(project),
+            pool: self.pool.clone(),
+            name: Some(self.name.clone()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
+
+    #[rstest]
+    #[case(Kind::Instance, "web", "web", true)]
+    #[case(Kind::Instance, "we", "web", false)]
+    #[case(Kind::Volume, "tank/data", "data", true)]
+    #[case(Kind::Volume, "tank/dat", "data", false)]
+    #[case(Kind::Volume, "other/data", "data", false)]
+    #[case(Kind::Image, "abc", "abcdef", true)]
+    #[case(Kind::Image, "bcd", "abcdef", false)]
+    fn a_resource_is_called_by_its_kind_s_form(
+        #[case] kind: Kind,
+        #[case] text: &str,
+        #[case] name: &str,
+        #[case] expected: bool,
+    ) {
+        let project = ProjectName::default_project();
+        let name: ResourceName = name.parse().unwrap();
+        let id = match kind {
+            Kind::Volume => ResourceId::in_pool(kind, project, "tank".parse().unwrap(), name),
+            Kind::Image => ResourceId::image(project, name),
+            _ => ResourceId::stored_instance(project, name),
+        };
+        assert_eq!(Subject::parse(kind, text).unwrap().names(&id), expected);
+    }
+
+    #[rstest]
+    #[case(Kind::Volume, "data")]
+    #[case(Kind::Volume, "tank/")]
+    #[case(Kind::Volume, "/data")]
+    #[case(Kind::Volume, "tank/a/b")]
+    #[case(Kind::Instance, "a/b")]
+    #[case(Kind::Instance, "..")]
+    fn what_is_no_name_of_a_kind_is_refused(#[case] kind: Kind, #[case] text: &str) {
+        assert!(Subject::parse(kind, text).is_err());
+    }
 
     #[test]
     fn an_instance_has_its_own_place_in_a_target() {

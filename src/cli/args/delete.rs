@@ -7,13 +7,10 @@ use crate::model::{ProjectName, Version};
 
 /// Delete stored versions
 ///
-/// Servers are not touched. The last complete version of an instance is deleted only with --force.
+/// Servers are not touched. The last complete version of anything is deleted only with --force.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  incus-backup-instance delete web --version 20260131T235959Z
-  incus-backup-instance delete web --all-versions --force")]
 pub struct Delete {
-    /// The instances
+    /// Whose versions
     #[arg(value_name = "[REMOTE:]NAME", required = true)]
     pub names: Vec<String>,
     /// The versions to delete

@@ -5,6 +5,17 @@ use clap::{Parser, Subcommand};
 use super::{Create, Delete, List, Restore, Show, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
 
+const LIST: &str = "Examples:
+  incus-backup-instance list
+  incus-backup-instance list web --format json
+  incus-backup-instance list prod: --project shop";
+const SHOW: &str = "Examples:
+  incus-backup-instance show web
+  incus-backup-instance show web --version 20260131T235959Z --format json";
+const DELETE: &str = "Examples:
+  incus-backup-instance delete web --version 20260131T235959Z
+  incus-backup-instance delete web --all-versions --force";
+
 /// Back up Incus instances, and bring them back
 ///
 /// Runs by itself, or as `incus backup-instance` after
@@ -34,14 +45,14 @@ pub enum Verb {
     #[command(visible_alias = "backup")]
     Create(Create),
     /// List stored versions
-    #[command(visible_alias = "ls")]
+    #[command(visible_alias = "ls", after_help = LIST)]
     List(List),
     /// Show what is known about a stored version
-    #[command(visible_alias = "info")]
+    #[command(visible_alias = "info", after_help = SHOW)]
     Show(Show),
     /// Bring instances back from their stored versions
     Restore(Restore),
     /// Delete stored versions
-    #[command(visible_alias = "rm")]
+    #[command(visible_alias = "rm", after_help = DELETE)]
     Delete(Delete),
 }

@@ -9,12 +9,8 @@ use crate::model::ProjectName;
 ///
 /// Reads the target only; no server is asked unless a remote is named.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  incus-backup-instance list
-  incus-backup-instance list web --format json
-  incus-backup-instance list prod: --project shop")]
 pub struct List {
-    /// The instances; all of them without a name
+    /// Only these; without a name all that the target holds
     #[arg(value_name = "[REMOTE:][NAME]")]
     pub names: Vec<String>,
     /// Where from

@@ -7,11 +7,8 @@ use crate::model::{ProjectName, Version};
 
 /// Show what is known about a stored version
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  incus-backup-instance show web
-  incus-backup-instance show web --version 20260131T235959Z --format json")]
 pub struct Show {
-    /// The instance
+    /// What to show
     #[arg(value_name = "[REMOTE:]NAME")]
     pub name: String,
     /// The version [default: the newest complete one]

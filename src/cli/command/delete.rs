@@ -9,23 +9,27 @@ use crate::cli::context::{Agreed, Context, blocking};
 use crate::cli::exit::Exit;
 use crate::cli::failure::CommandError;
 use crate::list::{DeleteRequest, DeleteScope, apply_delete, plan_delete};
-use crate::model::{ProjectName, ResourceId, ResourceName, SourceName};
+use crate::model::{Kind, ProjectName, ResourceId, SourceName, Subject};
 use crate::plan::Report;
 
 /// Deletes stored versions.
-pub(in crate::cli) async fn delete(context: &Context, args: Delete) -> Result<Exit, CommandError> {
+pub(in crate::cli) async fn delete(
+    context: &Context,
+    args: Delete,
+    kind: Kind,
+) -> Result<Exit, CommandError> {
     let target = context.target(&args.target).await?;
     let choice = choose(context, &args.names, args.source.from.as_ref()).await?;
     if choice.named.names.is_empty() {
-        return Err(CommandError::Usage(
-            "delete needs the names of instances".to_owned(),
-        ));
+        return Err(CommandError::Usage(format!(
+            "delete needs the name of at least one {kind}"
+        )));
     }
     let project = args
         .project
         .clone()
         .unwrap_or_else(ProjectName::default_project);
-    let stored = versions(&target, &choice, Some(&project)).await?;
+    let stored = versions(&target, &choice, kind, Some(&project)).await?;
     let sources: BTreeSet<&SourceName> = stored.iter().map(|stored| &stored.id.source).collect();
     if sources.len() > 1 {
         let names: Vec<&str> = sources.iter().map(|source| source.as_str()).collect();
@@ -34,13 +38,23 @@ pub(in crate::cli) async fn delete(context: &Context, args: Delete) -> Result<Ex
             names.join(", ")
         )));
     }
-    let names: Result<Vec<ResourceName>, _> =
-        choice.named.names.iter().map(|name| name.parse()).collect();
+    let mut resources: Vec<ResourceId> = Vec::new();
+    for name in &choice.named.names {
+        let subject = Subject::parse(kind, name)?;
+        let before = resources.len();
+        for version in &stored {
+            let resource = &version.id.resource;
+            if subject.names(resource) && !resources.contains(resource) {
+                resources.push(resource.clone());
+            }
+        }
+        if resources.len() == before {
+            // The plan says that there is none.
+            resources.push(subject.in_project(project.clone()));
+        }
+    }
     let request = DeleteRequest {
-        resources: names?
-            .into_iter()
-            .map(|name| ResourceId::stored_instance(project.clone(), name))
-            .collect(),
+        resources,
         scope: if args.all_versions {
             DeleteScope::All
         } else {

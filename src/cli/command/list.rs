@@ -7,15 +7,20 @@ use crate::cli::args::List;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::CommandError;
+use crate::model::Kind;
 use crate::target::{State, Stored};
 use crate::ui::{Columns, Output, VersionRow, VersionState, View, write_rows};
 
 /// Lists stored versions.
-pub(in crate::cli) async fn list(context: &Context, args: List) -> Result<Exit, CommandError> {
+pub(in crate::cli) async fn list(
+    context: &Context,
+    args: List,
+    kind: Kind,
+) -> Result<Exit, CommandError> {
     let columns = Columns::<VersionRow>::choose(args.rows.columns.as_deref())?;
     let target = context.target(&args.target).await?;
     let choice = choose(context, &args.names, args.source.from.as_ref()).await?;
-    let stored = versions(&target, &choice, args.project.as_ref()).await?;
+    let stored = versions(&target, &choice, kind, args.project.as_ref()).await?;
     let rows: Vec<VersionRow> = stored.iter().map(row).collect();
     let view = View::stdout(args.rows.format, &context.terminal);
     let mut out = Output::new(io::stdout());

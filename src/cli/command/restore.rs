@@ -11,7 +11,7 @@ use crate::cli::context::{Agreed, Context, parallel, source_of};
 use crate::cli::exit::Exit;
 use crate::cli::failure::CommandError;
 use crate::cli::names;
-use crate::model::{ProjectName, ResourceName};
+use crate::model::{Kind, ProjectName, ResourceName};
 use crate::plan::Report;
 use crate::restore::{self, Existing, Options, Request, Scope, Selection};
 
@@ -55,7 +55,7 @@ pub(in crate::cli) async fn restore(
             parallel: parallel(args.parallel),
         },
     };
-    let stored = stored_of(&target, &source).await?;
+    let stored = stored_of(&target, &source, Kind::Instance).await?;
     let gathered = async { Ok(restore::gather(&client, &request, stored).await?) };
     let facts = context.unless_cancelled(gathered).await?;
     let projects: BTreeSet<ProjectName> = facts.projects.keys().cloned().collect();

@@ -8,20 +8,25 @@ use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::CommandError;
 use crate::list::newest_complete;
+use crate::model::Kind;
 use crate::target::Stored;
 use crate::ui::{Format, Output, write_details};
 
 /// Shows what is known about a stored version.
-pub(in crate::cli) async fn show(context: &Context, args: Show) -> Result<Exit, CommandError> {
+pub(in crate::cli) async fn show(
+    context: &Context,
+    args: Show,
+    kind: Kind,
+) -> Result<Exit, CommandError> {
     let target = context.target(&args.target).await?;
     let arguments = std::slice::from_ref(&args.name);
     let choice = choose(context, arguments, args.source.from.as_ref()).await?;
     if choice.named.names.is_empty() {
-        return Err(CommandError::Usage(
-            "show needs the name of an instance".to_owned(),
-        ));
+        return Err(CommandError::Usage(format!(
+            "show needs the name of one {kind}"
+        )));
     }
-    let stored = versions(&target, &choice, args.project.as_ref()).await?;
+    let stored = versions(&target, &choice, kind, args.project.as_ref()).await?;
     let stored = pick(&args, &stored)?;
     let Some(manifest) = &stored.manifest else {
         return Err(CommandError::NoVersion(format!(

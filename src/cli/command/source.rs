@@ -6,17 +6,18 @@ use super::super::failure::CommandError;
 use crate::cli::context::{Context, blocking, source_of};
 use crate::cli::names::{self, Named};
 use crate::incus::Config;
-use crate::model::{Kind, ProjectName, ResourceName, SourceName};
+use crate::model::{Kind, ProjectName, SourceName, Subject};
 use crate::target::{Filter, Stored, Target};
 
-/// Everything that a target holds of the instances of one source, which must be there.
+/// Everything that a target holds of a kind of one source, which must be there.
 pub(super) async fn stored_of(
     target: &Arc<dyn Target>,
     source: &SourceName,
+    kind: Kind,
 ) -> Result<Vec<Stored>, CommandError> {
     let filter = Filter {
         source: Some(source.clone()),
-        kind: Some(Kind::Instance),
+        kind: Some(kind),
     };
     let (reader, wanted) = (target.clone(), source.clone());
     blocking(move || {
@@ -76,20 +77,21 @@ pub(super) async fn choose(
     })
 }
 
-/// The versions that a choice and a project leave, by source, instance and version.
+/// The versions of a kind that a choice and a project leave, by source, resource and version.
 pub(super) async fn versions(
     target: &Arc<dyn Target>,
     choice: &Choice,
+    kind: Kind,
     project: Option<&ProjectName>,
 ) -> Result<Vec<Stored>, CommandError> {
-    let names: Result<Vec<ResourceName>, _> =
-        choice.named.names.iter().map(|name| name.parse()).collect();
-    let names = names?;
+    let names = choice.named.names.iter();
+    let subjects: Result<Vec<Subject>, _> = names.map(|name| Subject::parse(kind, name)).collect();
+    let subjects = subjects?;
     let stored = if let Some(source) = &choice.source {
-        stored_of(target, source).await?
+        stored_of(target, source, kind).await?
     } else {
         let filter = Filter {
-            kind: Some(Kind::Instance),
+            kind: Some(kind),
             ..Filter::default()
         };
         let reader = target.clone();
@@ -97,7 +99,7 @@ pub(super) async fn versions(
     };
     let wanted = |stored: &Stored| {
         let resource = &stored.id.resource;
-        (names.is_empty() || resource.name().is_some_and(|name| names.contains(name)))
+        (subjects.is_empty() || subjects.iter().any(|subject| subject.names(resource)))
             && project.is_none_or(|project| resource.project() == Some(project))
     };
     Ok(stored.into_iter().filter(wanted).collect())

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::files::read_file;
 use super::place::DirectoryTarget;
 use crate::model::{
-    Bytes, Kind, ProjectName, ResourceId, ResourceName, SourceName, Version, decode_component,
+    Bytes, Kind, PoolName, ProjectName, ResourceId, ResourceName, SourceName, Version,
+    decode_component,
 };
 use crate::target::checksums::is_file_name;
 use crate::target::error::At as _;
@@ -26,38 +27,66 @@ pub(super) fn versions(
     };
     let mut found: Vec<(StoredId, PathBuf)> = Vec::new();
     for source in sources {
-        if filter.kind.is_none_or(|kind| kind == Kind::Instance) {
-            instances(target, &source, &mut found)?;
+        for kind in Kind::ALL {
+            if filter.kind.is_none_or(|wanted| wanted == kind) {
+                for (resource, path) in resources(target, &source, kind)? {
+                    versions_of(&source, &resource, &path, &mut found)?;
+                }
+            }
         }
     }
     found.sort();
     Ok(read_all(&found))
 }
 
-fn instances(
+/// The resources of a kind that have a folder.
+fn resources(
     target: &DirectoryTarget,
     source: &SourceName,
+    kind: Kind,
+) -> Result<Vec<(ResourceId, PathBuf)>, TargetError> {
+    let root = target.source_folder(source).join(kind.folder());
+    if kind == Kind::Config {
+        return Ok(vec![(ResourceId::config(), root)]);
+    }
+    let mut found = Vec::new();
+    for (project, path) in named_folders::<ProjectName>(&root)? {
+        if kind.is_in_pool() {
+            for (pool, path) in named_folders::<PoolName>(&path)? {
+                for (name, path) in named_folders::<ResourceName>(&path)? {
+                    let id = ResourceId::in_pool(kind, project.clone(), pool.clone(), name);
+                    found.push((id, path));
+                }
+            }
+            continue;
+        }
+        for (name, path) in named_folders::<ResourceName>(&path)? {
+            let id = match kind {
+                Kind::Image => ResourceId::image(project.clone(), name),
+                _ => ResourceId::stored_instance(project.clone(), name),
+            };
+            found.push((id, path));
+        }
+    }
+    Ok(found)
+}
+
+fn versions_of(
+    source: &SourceName,
+    resource: &ResourceId,
+    path: &Path,
     found: &mut Vec<(StoredId, PathBuf)>,
 ) -> Result<(), TargetError> {
-    let kind = target.source_folder(source).join(Kind::Instance.folder());
-    for (project, path) in named_folders::<ProjectName>(&kind)? {
-        for (name, path) in named_folders::<ResourceName>(&path)? {
-            let resource = ResourceId::stored_instance(project.clone(), name);
-            for (version, path) in folders(&path)? {
-                let Ok(version) = version.parse::<Version>() else {
-                    continue;
-                };
-                let (source, resource) = (source.clone(), resource.clone());
-                found.push((
-                    StoredId {
-                        source,
-                        resource,
-                        version,
-                    },
-                    path,
-                ));
-            }
-        }
+    for (version, path) in folders(path)? {
+        let Ok(version) = version.parse::<Version>() else {
+            continue;
+        };
+        let id = StoredId {
+            source: source.clone(),
+            resource: resource.clone(),
+            version,
+        };
+        found.push((id, path));
     }
     Ok(())
 }
