@@ -166,7 +166,8 @@ static_busybox() {
     }
     dpkg-deb -x "$scratch"/busybox-static_*.deb "$scratch/root"
     mkdir -p "$CACHE/busybox/bin"
-    cp "$(find "$scratch/root" -type f -name busybox)" "$cached"
+    # Beside the program the package has a hook of the same name.
+    cp "$(find "$scratch/root" -type f -path '*/bin/busybox')" "$cached"
     rm -rf "$scratch"
   fi
   printf '%s\n' "$cached"
