@@ -1,30 +1,23 @@
 //! Does what was planned and agreed to.
 
-use std::io::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 use futures_util::StreamExt as _;
 
-use super::copy::TemporaryCopy;
+use super::attempt::attempt;
 use super::error::BackupError;
 use super::export::Export;
 use super::gather::{is_running, root_pool};
 use super::method::{Circumstances, Storage, choose};
 use super::plan::{Work, wishes};
-use super::record::{archive_name, describe, still_consistent};
 use super::request::Options;
-use super::store::{StoredArchive, Writing};
-use crate::archive::{Edit, Original};
 use crate::incus::{Client, Instance, InstanceSnapshot, Pool};
-use crate::model::{
-    Consistency, InstanceName, Method, Owner, ProjectName, ResourceId, RunId, SourceName, Version,
-};
+use crate::model::{Method, Owner, RunId, SourceName};
 use crate::plan::{Approved, Failure, Outcome, Report, Row};
 use crate::progress::{Cancel, Progress, Task};
-use crate::target::{Draft, Stored, Target};
-use crate::temporary::{ChangeError, edit_config};
+use crate::target::{Stored, Target};
 
 /// What a whole run shares.
 #[derive(Clone)]
@@ -180,169 +173,4 @@ async fn back_up(
             result => return result,
         }
     }
-}
-
-async fn attempt(
-    context: &Context,
-    subject: &Subject,
-    number: &AtomicUsize,
-    task: &dyn Task,
-) -> Result<Stored, BackupError> {
-    let instance = &subject.instance;
-    let (target, source) = (context.target.clone(), context.source.clone());
-    let id = ResourceId::instance(instance.project.clone(), &instance.name);
-    let draft = blocking(move || target.begin(&source, &id, Version::now())).await??;
-    if !subject.method.copies() {
-        let (draft, archive) =
-            export(context, subject, &instance.name, (draft, None), task).await?;
-        let consistency = after_direct_export(context, subject).await?;
-        return commit(context, subject, draft, (archive, consistency)).await;
-    }
-    task.phase(copy_phase(subject.method), None);
-    let number = number.fetch_add(1, Ordering::Relaxed);
-    let copy = TemporaryCopy::make(context, instance, number, task).await?;
-    let edit = Original {
-        name: instance.name.clone(),
-        instance: instance.raw.clone(),
-        snapshots: subject
-            .snapshots
-            .iter()
-            .map(|snapshot| snapshot.raw.clone())
-            .collect(),
-        profiles: subject.profiles.clone(),
-    };
-    let edit: Option<Box<dyn Edit + Send>> = Some(Box::new(edit));
-    let exported = export(context, subject, &copy.name, (draft, edit), task).await;
-    let deleted = copy.delete().await;
-    let (draft, archive) = exported?;
-    if let Err(error) = deleted {
-        let name = &copy.name;
-        context.progress.warn(&format!(
-            "cannot delete the temporary copy `{name}`: {error}; the next run tries again"
-        ));
-    }
-    commit(
-        context,
-        subject,
-        draft,
-        (archive, subject.method.consistency()),
-    )
-    .await
-}
-
-fn copy_phase(method: Method) -> &'static str {
-    match method {
-        Method::PausedCopy => "copying while paused",
-        _ => "copying",
-    }
-}
-
-/// A draft, and what is rewritten on the way to it.
-type Sinks = (Box<dyn Draft>, Option<Box<dyn Edit + Send>>);
-
-async fn export(
-    context: &Context,
-    subject: &Subject,
-    name: &InstanceName,
-    (mut draft, edit): Sinks,
-    task: &dyn Task,
-) -> Result<(Box<dyn Draft>, StoredArchive), BackupError> {
-    let compression = context.options.compression;
-    let file = draft.create(archive_name(compression))?;
-    let writing = Writing {
-        file,
-        edit,
-        compression,
-        threads: context.options.threads,
-    };
-    let export = Export {
-        context,
-        project: &subject.instance.project,
-        name,
-        task,
-    };
-    let archive = export.run(writing).await?;
-    Ok((draft, archive))
-}
-
-/// Looks at what was exported as it is: whether it still stands still, and whether the server's own
-/// record of it was spoilt.
-async fn after_direct_export(
-    context: &Context,
-    subject: &Subject,
-) -> Result<Consistency, BackupError> {
-    let Context {
-        client, options, ..
-    } = context;
-    let (project, name) = (&subject.instance.project, &subject.instance.name);
-    let found = client.instance(project, name).await?;
-    // Up to 6.0.5 an export without snapshots leaves the instance's `backup.yaml` without them
-    // (lxc/incus#2754), which spoils `incus admin recover`; any change of the configuration writes
-    // it again. Can go when every server has `direct_backup`.
-    if let (true, false, Some(_)) = (options.instance_only, client.has("direct_backup"), &found) {
-        let rewritten = rewrite_record(client, project, name).await;
-        if let Err(error) = rewritten {
-            context.progress.warn(&format!(
-                "cannot renew the server's record of `{name}`: {error}"
-            ));
-        }
-    }
-    let now = found.as_ref().map(|(instance, _)| instance);
-    if subject.method == Method::Direct && !still_consistent(subject, now) {
-        return Err(BackupError::Started(name.clone()));
-    }
-    Ok(subject.method.consistency())
-}
-
-/// Changes nothing, which makes the server write its record of the instance anew.
-async fn rewrite_record(
-    client: &Client,
-    project: &ProjectName,
-    name: &InstanceName,
-) -> Result<(), ChangeError> {
-    const KEY: &str = "user.incus-backup.touched";
-    edit_config(client, project, name, |config| {
-        config.insert(KEY.to_owned(), "true".to_owned());
-    })
-    .await?;
-    edit_config(client, project, name, |config| {
-        config.remove(KEY);
-    })
-    .await
-}
-
-async fn commit(
-    context: &Context,
-    subject: &Subject,
-    mut draft: Box<dyn Draft>,
-    (archive, consistency): (StoredArchive, Consistency),
-) -> Result<Stored, BackupError> {
-    let manifest = describe(context, subject, &archive, consistency);
-    let raw = |snapshot: &InstanceSnapshot| snapshot.raw.clone();
-    let description = serde_json::json!({
-        "instance": subject.instance.raw,
-        "snapshots": subject.snapshots.iter().map(raw).collect::<Vec<_>>(),
-        "profiles": subject.profiles,
-    });
-    blocking(move || {
-        let mut file = draft.create("instance.json")?;
-        let mut text = serde_json::to_vec_pretty(&description).map_err(std::io::Error::other);
-        if let Ok(text) = &mut text {
-            text.push(b'\n');
-        }
-        text.and_then(|text| file.write_all(&text))
-            .map_err(BackupError::Write)?;
-        file.finish()?;
-        Ok(draft.commit(manifest)?)
-    })
-    .await?
-}
-
-/// Runs something that blocks where it may.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, BackupError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|_| BackupError::Worker)
 }

@@ -1,5 +1,6 @@
 //! What can go wrong when something is backed up.
 
+use super::hooks::HookError;
 use crate::archive::ArchiveError;
 use crate::incus;
 use crate::model::{InstanceName, InvalidName, ProjectName};
@@ -20,6 +21,9 @@ pub enum BackupError {
     /// The instance lost its root disk since the plan was made.
     #[error("instance `{0}` has no root disk")]
     NoRootDisk(InstanceName),
+    /// A command that the instance wants to be run before its backup failed, or is not to be run.
+    #[error("{0}")]
+    Hook(#[from] HookError),
     /// The server did not do what was asked.
     #[error("{0}")]
     Incus(#[from] incus::Error),
@@ -69,6 +73,10 @@ impl BackupError {
             "Failed to get file stat",
             "no such file",
         ];
+        // What a command says is its own matter, whatever the words.
+        if matches!(self, Self::Hook(_)) {
+            return false;
+        }
         let mut error: Option<&dyn std::error::Error> = Some(self);
         while let Some(inner) = error {
             let text = inner.to_string();

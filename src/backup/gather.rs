@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::hooks::{Commands, InvalidTimeout};
 use super::method::{Circumstances, Storage};
 use super::request::{Request, Scope};
 use crate::incus::{Client, Device, Instance, Pool, Project};
@@ -41,6 +42,8 @@ pub struct Candidate {
     pub excluded: bool,
     /// Its project allows backups.
     pub backups_allowed: bool,
+    /// The commands to run inside it.
+    pub hooks: Result<Commands, InvalidTimeout>,
     /// The custom volumes that it mounts, as `POOL/NAME`.
     pub volumes: Vec<String>,
     /// How large its newest stored version is: the best that is known of its size.
@@ -118,6 +121,7 @@ fn candidate(project: &Project, instance: &Instance, pools: &BTreeMap<String, Po
         unreachable: instance.is_unreachable(),
         excluded: flag(instance.expanded_config.get("user.backup.exclude")),
         backups_allowed: backups_allowed(&project.config),
+        hooks: Commands::of(&instance.expanded_config),
         volumes: mounted_volumes(instance),
         used: None,
     }

@@ -8,6 +8,8 @@
 //!   every member that its index promises was seen and the operation succeeded.
 //! - What a run makes on the server (a copy, a server-side backup) is gone when [`apply`] returns,
 //!   however it ends, and is marked so that the next run removes what a killed one left.
+//! - Where an instance has a `user.backup.post`, that ran when [`apply`] returns, if anything of its
+//!   backup was begun while it ran.
 //! - The server is always asked for an uncompressed tar: its late compression errors are silent.
 //!
 //! # Design
@@ -18,10 +20,12 @@
 //! down (`lxc/incus`, `instance_backup.go`, a nil reader is closed).
 
 mod apply;
+mod attempt;
 mod copy;
 mod error;
 mod export;
 mod gather;
+mod hooks;
 mod method;
 mod plan;
 mod record;
@@ -31,5 +35,6 @@ mod store;
 pub use apply::{Context, apply};
 pub use error::BackupError;
 pub use gather::{Facts, gather};
+pub use hooks::{Commands, HookError, InvalidTimeout};
 pub use plan::{Work, plan};
 pub use request::{Options, Request, Scope};

@@ -56,8 +56,16 @@ fn step(request: &Request, candidate: &Candidate) -> Step<Work> {
     let Some(circumstances) = &candidate.circumstances else {
         return Step::rest(row(Action::Refuse).because("it has no root disk"));
     };
+    let hooks = match &candidate.hooks {
+        Ok(hooks) => hooks,
+        Err(error) => return Step::rest(row(Action::Refuse).because(&error.to_string())),
+    };
     let method = choose(circumstances, wishes(request.options));
     let mut shown = row(Action::Create).because(&describe(method, candidate));
+    if circumstances.running && !hooks.keys().is_empty() {
+        let note = format!("runs {} inside it", hooks.keys().join(" and "));
+        shown = shown.because(&note);
+    }
     if request.options.optimized && candidate.driver != "btrfs" && candidate.driver != "zfs" {
         let note = format!(
             "{} has no optimized format, exported plainly",

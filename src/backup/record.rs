@@ -1,9 +1,10 @@
 //! The manifest of what was stored.
 
 use super::apply::{Context, Subject};
+use super::attempt::Taken;
 use super::gather::is_running;
 use super::store::StoredArchive;
-use crate::model::{CompressionChoice, Consistency, Kind, PoolName, ResourceName, Version};
+use crate::model::{CompressionChoice, Kind, PoolName, ResourceName, Version};
 use crate::target::{ArchiveFacts, InstanceFacts, Manifest, ManifestOptions, Requires};
 
 /// The name of the archive's file.
@@ -15,15 +16,15 @@ pub(super) fn archive_name(compression: CompressionChoice) -> &'static str {
 }
 
 /// Describes what was stored.
-pub(super) fn describe(
-    context: &Context,
-    subject: &Subject,
-    archive: &StoredArchive,
-    consistency: Consistency,
-) -> Manifest {
+pub(super) fn describe(context: &Context, subject: &Subject, taken: Taken) -> Manifest {
+    let Taken {
+        archive,
+        consistency,
+        hooks,
+    } = taken;
     let instance = &subject.instance;
     let index = &archive.contents.index;
-    let needs = index_needs(subject, archive);
+    let needs = index_needs(subject, &archive);
     let pool: PoolName = subject.pool.name.clone();
     let had = subject
         .snapshots
@@ -65,6 +66,7 @@ pub(super) fn describe(
             pool: Some(pool.clone()),
             driver: Some(subject.pool.driver.clone()),
             snapshots: index.snapshots.clone(),
+            hooks,
             missing_snapshots: had.filter(|name| !index.snapshots.contains(name)).collect(),
         }),
         requires: Requires {

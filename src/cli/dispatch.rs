@@ -60,7 +60,9 @@ pub fn dispatcher() -> ExitCode {
         level: Severity::Error,
         message,
         causes: Vec::new(),
-        hints: vec!["the kinds are those of the helpers beside this program, such as `instance`".to_owned()],
+        hints: vec![
+            "the kinds are those of the helpers beside this program, such as `instance`".to_owned(),
+        ],
     };
     let _ = std::io::stderr().write_all(message.render(Colour::Off).as_bytes());
     Exit::Usage.into()

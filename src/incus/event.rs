@@ -1,23 +1,19 @@
 //! Events: what the server tells of its operations while they run.
 
 use futures_util::StreamExt as _;
-use reqwest::Method;
 use serde::Deserialize;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::handshake::client::generate_key;
-use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::Error;
 use super::client::Client;
 use super::operation::Operation;
-use super::request::{Request, open};
+use super::request::Request;
+use super::websocket::{Message, Socket};
 use crate::model::ProjectName;
 
 /// The events of a project's operations.
 #[derive(Debug)]
 pub(super) struct EventStream {
-    socket: WebSocketStream<reqwest::Upgraded>,
+    socket: Socket,
 }
 
 #[derive(Deserialize)]
@@ -30,28 +26,10 @@ struct Event {
 impl Client {
     /// Listens to a project's operations.
     pub(super) async fn events(&self, project: &ProjectName) -> Result<EventStream, Error> {
-        let action = "listen to events";
-        let request = Request::new(Method::GET, &["events"], action)
+        let request = Request::get(&["events"], "listen to events")
             .project(project)
-            .with("type", "operation")
-            .header("connection", "Upgrade")
-            .header("upgrade", "websocket")
-            .header("sec-websocket-version", "13")
-            .header("sec-websocket-key", &generate_key());
-        let response = self.send(&request, None).await?;
-        if response.status().as_u16() != 101 {
-            open(response, action).await?;
-            return Err(Error::Protocol {
-                action: action.to_owned(),
-                cause: None,
-            });
-        }
-        let upgraded = response.upgrade().await;
-        let upgraded = upgraded.map_err(|cause| Error::Transport {
-            action: action.to_owned(),
-            cause,
-        })?;
-        let socket = WebSocketStream::from_raw_socket(upgraded, Role::Client, None).await;
+            .with("type", "operation");
+        let socket = self.websocket(request).await?;
         Ok(EventStream { socket })
     }
 }

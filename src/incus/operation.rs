@@ -35,7 +35,7 @@ pub struct Operation {
     #[serde(default)]
     pub(super) err: String,
     #[serde(default)]
-    pub(super) metadata: Option<serde_json::Map<String, Value>>,
+    metadata: Option<serde_json::Map<String, Value>>,
     #[serde(default)]
     pub(super) resources: Option<std::collections::BTreeMap<String, Vec<String>>>,
 }
@@ -75,6 +75,11 @@ impl Operation {
         decode(metadata, action)
     }
 
+    /// What it left to be read when it ended, such as a command's exit status.
+    pub(super) fn result(&self, key: &str) -> Option<&Value> {
+        self.metadata.as_ref()?.get(key)
+    }
+
     /// How it ended, if it has.
     pub(super) fn ended(&self) -> Option<Result<(), OperationError>> {
         let failed = || OperationError::Failed {
@@ -99,7 +104,16 @@ impl Operation {
 /// What asking for an operation gave.
 enum Look {
     Running(Operation),
-    Ended(Result<(), OperationError>),
+    Ended(Result<Operation, OperationError>),
+}
+
+impl Look {
+    fn at(operation: Operation) -> Self {
+        match operation.ended() {
+            None => Self::Running(operation),
+            Some(end) => Self::Ended(end.map(|()| operation)),
+        }
+    }
 }
 
 impl Client {
@@ -108,8 +122,18 @@ impl Client {
         &self,
         operation: &Operation,
         cancel: &Cancel,
-        mut progress: impl FnMut(&str) + Send,
+        progress: impl FnMut(&str) + Send,
     ) -> Result<(), OperationError> {
+        self.wait_for(operation, cancel, progress).await.map(drop)
+    }
+
+    /// Waits until an operation has ended well, and gives it as it is then.
+    pub(super) async fn wait_for(
+        &self,
+        operation: &Operation,
+        cancel: &Cancel,
+        mut progress: impl FnMut(&str) + Send,
+    ) -> Result<Operation, OperationError> {
         let mut silent_since = None;
         loop {
             let look = tokio::select! {
@@ -145,7 +169,7 @@ impl Client {
         let envelope = raw(response, &action).await?;
         if envelope.kind != "error" {
             let now = Operation::parse(envelope.metadata, &action)?;
-            return Ok(now.ended().map_or(Look::Running(now), Look::Ended));
+            return Ok(Look::at(now));
         }
         if code == 503 {
             return Err(Error::Refused {
@@ -160,7 +184,7 @@ impl Client {
         match self.exchange(&get).await {
             Ok((now, _)) => {
                 let now = Operation::parse(now.metadata, &action)?;
-                Ok(now.ended().map_or(Look::Running(now), Look::Ended))
+                Ok(Look::at(now))
             }
             Err(error) if error.is_not_found() => {
                 let end = if code == 404 {

@@ -120,6 +120,28 @@ pub struct InstanceFacts {
     /// The snapshots that it had and the archive lacks.
     #[serde(default)]
     pub missing_snapshots: Vec<String>,
+    /// The commands that were run inside it around the moment that the backup is from.
+    #[serde(default)]
+    pub hooks: HookFacts,
+}
+
+/// Which commands were run inside an instance; not their text, which may hold a password.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HookFacts {
+    /// `user.backup.pre`, where it was run.
+    pub pre: Option<HookRun>,
+    /// `user.backup.post`, where it was run.
+    pub post: Option<HookRun>,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookRun {
+    /// Its exit status; nothing where it was not run to its end.
+    pub status: Option<i64>,
+    /// How long it took.
+    pub duration_ms: u64,
 }
 
 /// What a restore needs to find on the server.

@@ -22,7 +22,8 @@ pub use directory::{DirectoryTarget, Probe};
 pub use error::TargetError;
 pub use location::{Location, LocationError};
 pub use manifest::{
-    ArchiveFacts, InstanceFacts, InvalidManifest, Manifest, ManifestOptions, Requires,
+    ArchiveFacts, HookFacts, HookRun, InstanceFacts, InvalidManifest, Manifest, ManifestOptions,
+    Requires,
 };
 pub use seam::{
     Draft, DraftFile, ExclusiveLock, Filter, Opened, SourceFacts, State, Stored, StoredId, Target,

@@ -9,20 +9,20 @@ use tempfile::TempDir;
 use crate::lab::{Ran, command, program};
 
 /// A fake server and a target.
-struct World {
-    incus: FakeIncus,
-    folder: TempDir,
+pub struct World {
+    pub incus: FakeIncus,
+    pub folder: TempDir,
 }
 
 impl World {
-    fn new(series: Series) -> Self {
+    pub fn new(series: Series) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let incus = FakeIncus::start(folder.path(), series).unwrap();
         Self { incus, folder }
     }
 
     /// A server with the container `web`, running on a pool of this driver, with a snapshot.
-    fn with_web(series: Series, driver: &str) -> Self {
+    pub fn with_web(series: Series, driver: &str) -> Self {
         let world = Self::new(series);
         {
             let mut state = world.incus.state();
@@ -35,7 +35,12 @@ impl World {
         world
     }
 
-    fn run(&self, arguments: &[&str]) -> Ran {
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        Ran::of(&self.command(arguments).output().unwrap())
+    }
+
+    /// The program under test, with this world's server and target.
+    pub fn command(&self, arguments: &[&str]) -> std::process::Command {
         let target = format!("dir:{}", self.root().display());
         let mut command = command(program());
         command
@@ -44,14 +49,14 @@ impl World {
             .env("INCUS_DIR", self.folder.path())
             .env("INCUS_CONF", self.folder.path().join("none"))
             .env("INCUS_BACKUP_TARGET", target);
-        Ran::of(&command.output().unwrap())
+        command
     }
 
-    fn root(&self) -> PathBuf {
+    pub fn root(&self) -> PathBuf {
         self.folder.path().join("backups")
     }
 
-    fn versions(&self) -> usize {
+    pub fn versions(&self) -> usize {
         let listed = self.run(&["list", "-f", "json"]);
         if listed.code == Some(10) {
             0
@@ -61,7 +66,7 @@ impl World {
     }
 
     /// What is left of a run: temporary instances, backups on the server, hidden folders.
-    fn left_over(&self) -> Vec<String> {
+    pub fn left_over(&self) -> Vec<String> {
         let state = self.incus.state();
         let mut found: Vec<String> = state
             .names()
@@ -88,7 +93,7 @@ impl World {
         found
     }
 
-    fn flag(&self, name: &str) -> String {
+    pub fn flag(&self, name: &str) -> String {
         let mut state = self.incus.state();
         state
             .instance(name)

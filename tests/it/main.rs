@@ -15,10 +15,12 @@
 mod archive;
 mod fake;
 mod generated;
+mod hooks;
 mod lab;
 mod layers;
 mod real_bad_days;
 mod real_consistency;
+mod real_hooks;
 mod real_probe;
 mod real_remotes;
 mod real_restart;

@@ -17,7 +17,8 @@ pub fn large(lab: &mut Lab) -> String {
     name
 }
 
-fn signal(pid: u32, name: &str) {
+/// Sends a signal to a process.
+pub fn signal(pid: u32, name: &str) {
     let status = command("kill")
         .args([&format!("-{name}"), &pid.to_string()])
         .status()

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::exec::{attach, execute};
 use super::import::import;
 use super::server::{Answer, Asked, Series};
 use super::state::{FakeInstance, Files, State, object};
@@ -21,6 +22,7 @@ pub(super) fn route(state: &mut State, asked: &Asked) -> Answer {
         ("GET", []) => Answer::sync(server(asked.series)),
         ("GET", ["events"]) => Answer::Events,
         ("GET", ["operations", id, "wait"]) => state.waited(id, asked.series),
+        ("GET", ["operations", id, "websocket"]) => attach(state, id, asked),
         ("GET", ["operations", id]) => match state.operations.get(*id) {
             Some(operation) => Answer::sync(operation.clone()),
             None => Answer::error(404, "Operation not found"),
@@ -135,6 +137,7 @@ fn one(state: &mut State, asked: &Asked, method: &str, name: &str, rest: &[&str]
             state.instances.remove(&key);
             Ok(())
         })),
+        ("POST", ["exec"]) => execute(state, asked, name, instance.status),
         ("PUT", ["state"]) => change_state(state, &key, &asked.json()),
         ("GET", ["snapshots"]) => Answer::sync(
             instance

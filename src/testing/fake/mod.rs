@@ -3,6 +3,7 @@
 //! The true client, transport and streams are under test; what the daemon does is checked against
 //! the real one by running the same operations on both. Faults are injected by name.
 
+mod exec;
 mod fault;
 mod import;
 mod instances;
@@ -10,6 +11,7 @@ mod operations;
 mod server;
 mod state;
 
+pub use exec::FakeCommand;
 pub use fault::Fault;
 pub use server::{FakeIncus, Series};
 pub use state::{FakeInstance, FakeSnapshot, State};

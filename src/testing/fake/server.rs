@@ -21,6 +21,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::Fault;
+use super::exec::{Attached, signal};
 use super::instances::route;
 use super::state::State;
 
@@ -45,6 +46,8 @@ pub(super) enum Answer {
     Stream(Vec<u8>, Value),
     /// Events.
     Events,
+    /// A socket of a command.
+    Socket(Attached),
     /// Nothing: the connection is dropped.
     Reset,
 }
@@ -85,6 +88,7 @@ impl Answer {
 pub(super) struct Asked {
     pub(super) method: String,
     pub(super) path: String,
+    pub(super) query: String,
     pub(super) project: String,
     pub(super) headers: hyper::HeaderMap,
     pub(super) body: Bytes,
@@ -96,9 +100,21 @@ impl Asked {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
+    pub(super) fn query(&self, key: &str) -> Option<&str> {
+        query(&self.query, key)
+    }
+
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
+}
+
+/// The value of a key in a URL's query.
+fn query<'a>(query: &'a str, key: &str) -> Option<&'a str> {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find_map(|(name, value)| (name == key).then_some(value))
 }
 
 struct Shared {
@@ -204,7 +220,7 @@ type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
 async fn answer(
     mut request: Request<Incoming>,
-    shared: &Shared,
+    shared: &Arc<Shared>,
 ) -> Result<Response<Body>, std::io::Error> {
     let upgrade = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
@@ -213,15 +229,13 @@ async fn answer(
         .await
         .map_err(std::io::Error::other)?
         .to_bytes();
-    let query = parts.uri.query().unwrap_or_default();
-    let project = query
-        .split('&')
-        .find_map(|pair| pair.strip_prefix("project="))
-        .unwrap_or("default");
+    let asking = parts.uri.query().unwrap_or_default().to_owned();
+    let project = query(&asking, "project").unwrap_or("default").to_owned();
     let asked = Asked {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
-        project: project.to_owned(),
+        query: asking,
+        project,
         headers: parts.headers,
         body,
         series: shared.series,
@@ -245,7 +259,13 @@ async fn answer(
     };
     match answer {
         Answer::Reset => Err(std::io::Error::other("a fault: the connection is dropped")),
-        Answer::Json(code, value) => Ok(document(code, &value, None)),
+        Answer::Json(code, value) => {
+            // Whoever waits for an operation is not answered at once while it runs.
+            if asked.path.ends_with("/wait") && value["metadata"]["status_code"] == 103 {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            Ok(document(code, &value, None))
+        }
         Answer::Tagged(value, etag) => {
             let value = json!({ "type": "sync", "status_code": 200, "metadata": value });
             Ok(document(200, &value, Some(etag)))
@@ -253,6 +273,7 @@ async fn answer(
         Answer::File(bytes, from) => Ok(file(shared, bytes, from)),
         Answer::Stream(bytes, operation) => Ok(export(shared, bytes, &operation)),
         Answer::Events => Ok(events(shared, &asked, upgrade)),
+        Answer::Socket(attached) => Ok(attach(shared, &asked, upgrade, attached)),
     }
 }
 
@@ -346,15 +367,53 @@ fn export(shared: &Shared, bytes: Vec<u8>, operation: &Value) -> Response<Body> 
 fn events(shared: &Shared, asked: &Asked, upgrade: hyper::upgrade::OnUpgrade) -> Response<Body> {
     let mut listener = shared.events.subscribe();
     tokio::spawn(async move {
-        let Ok(upgraded) = upgrade.await else { return };
-        let io = TokioIo::new(upgraded);
-        let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, None).await;
+        let Some(mut socket) = socket(upgrade).await else {
+            return;
+        };
         while let Ok(event) = listener.recv().await {
             if socket.send(Message::text(event)).await.is_err() {
                 return;
             }
         }
     });
+    switching(asked)
+}
+
+/// One of a command's sockets: its output is sent, what the client says is listened to.
+fn attach(
+    shared: &Arc<Shared>,
+    asked: &Asked,
+    upgrade: hyper::upgrade::OnUpgrade,
+    attached: Attached,
+) -> Response<Body> {
+    let shared = shared.clone();
+    tokio::spawn(async move {
+        let Some(mut socket) = socket(upgrade).await else {
+            return;
+        };
+        if matches!(attached.which.as_str(), "1" | "2") {
+            let _ = socket.send(Message::binary(attached.output)).await;
+            let _ = socket.send(Message::text("")).await;
+        }
+        while let Some(Ok(message)) = socket.next().await {
+            if let (Message::Text(text), "control") = (message, attached.which.as_str()) {
+                let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+                signal(&mut state, &attached.operation, &text);
+            }
+        }
+    });
+    switching(asked)
+}
+
+async fn socket(
+    upgrade: hyper::upgrade::OnUpgrade,
+) -> Option<WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>> {
+    let io = TokioIo::new(upgrade.await.ok()?);
+    Some(WebSocketStream::from_raw_socket(io, Role::Server, None).await)
+}
+
+/// The answer that makes a connection a web socket.
+fn switching(asked: &Asked) -> Response<Body> {
     let mut response = response(101, full(""));
     let key = derive_accept_key(
         asked

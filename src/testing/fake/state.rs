@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::Fault;
+use super::exec::Execution;
+use super::{FakeCommand, Fault};
 use crate::testing::tarball::Tarball;
 
 /// The files of a volume, by their path: `rootfs/data/x`.
@@ -51,8 +52,11 @@ pub struct State {
     pub instances: BTreeMap<(String, String), FakeInstance>,
     /// The faults that wait.
     pub faults: Vec<Fault>,
-    /// What was asked, as `METHOD PATH`.
+    /// What was asked, as `METHOD PATH`; and `EXEC INSTANCE COMMAND` and `SIGNAL NUMBER`.
     pub requests: Vec<String>,
+    /// What the commands do that instances know.
+    pub commands: BTreeMap<String, FakeCommand>,
+    pub(super) executions: BTreeMap<String, Execution>,
     pub(super) operations: BTreeMap<String, Value>,
     pub(super) next: u64,
 }

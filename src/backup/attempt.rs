@@ -1,0 +1,210 @@
+//! One attempt to back an instance up: copied where that is needed, exported, committed.
+
+use std::io::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::apply::{Context, Subject};
+use super::copy::TemporaryCopy;
+use super::error::BackupError;
+use super::export::Export;
+use super::hooks::Hooks;
+use super::record::{archive_name, describe, still_consistent};
+use super::store::{StoredArchive, Writing};
+use crate::archive::{Edit, Original};
+use crate::incus::{Client, InstanceSnapshot};
+use crate::model::{Consistency, InstanceName, Method, ProjectName, ResourceId, Version};
+use crate::progress::Task;
+use crate::target::{Draft, HookFacts, Stored};
+use crate::temporary::{ChangeError, edit_config};
+
+/// Backs one instance up, once.
+pub(super) async fn attempt(
+    context: &Context,
+    subject: &Subject,
+    number: &AtomicUsize,
+    task: &dyn Task,
+) -> Result<Stored, BackupError> {
+    let instance = &subject.instance;
+    let hooks = Hooks::of(context, instance, task)?;
+    let (target, source) = (context.target.clone(), context.source.clone());
+    let id = ResourceId::instance(instance.project.clone(), &instance.name);
+    let draft = blocking(move || target.begin(&source, &id, Version::now())).await??;
+    if !subject.method.copies() {
+        let export = export(context, subject, &instance.name, (draft, None), task);
+        let ((draft, archive), hooks) = hooks.around(export).await?;
+        let consistency = after_direct_export(context, subject).await?;
+        let taken = Taken {
+            archive,
+            consistency,
+            hooks,
+        };
+        return commit(context, subject, draft, taken).await;
+    }
+    let number = number.fetch_add(1, Ordering::Relaxed);
+    let copied = async {
+        task.phase(copy_phase(subject.method), None);
+        TemporaryCopy::make(context, instance, number, task).await
+    };
+    let (copy, hooks) = hooks.around(copied).await?;
+    let exported = export_copy(context, subject, &copy, draft, task).await;
+    let deleted = copy.delete().await;
+    let (draft, archive) = exported?;
+    if let Err(error) = deleted {
+        let name = &copy.name;
+        context.progress.warn(&format!(
+            "cannot delete the temporary copy `{name}`: {error}; the next run tries again"
+        ));
+    }
+    let taken = Taken {
+        archive,
+        consistency: subject.method.consistency(),
+        hooks,
+    };
+    commit(context, subject, draft, taken).await
+}
+
+/// What was got of an instance.
+pub(super) struct Taken {
+    pub(super) archive: StoredArchive,
+    pub(super) consistency: Consistency,
+    pub(super) hooks: HookFacts,
+}
+
+/// Exports a copy as what it is a copy of.
+async fn export_copy(
+    context: &Context,
+    subject: &Subject,
+    copy: &TemporaryCopy<'_>,
+    draft: Box<dyn Draft>,
+    task: &dyn Task,
+) -> Result<(Box<dyn Draft>, StoredArchive), BackupError> {
+    let edit = Original {
+        name: subject.instance.name.clone(),
+        instance: subject.instance.raw.clone(),
+        snapshots: subject
+            .snapshots
+            .iter()
+            .map(|snapshot| snapshot.raw.clone())
+            .collect(),
+        profiles: subject.profiles.clone(),
+    };
+    let edit: Option<Box<dyn Edit + Send>> = Some(Box::new(edit));
+    export(context, subject, &copy.name, (draft, edit), task).await
+}
+
+fn copy_phase(method: Method) -> &'static str {
+    match method {
+        Method::PausedCopy => "copying while paused",
+        _ => "copying",
+    }
+}
+
+/// A draft, and what is rewritten on the way to it.
+type Sinks = (Box<dyn Draft>, Option<Box<dyn Edit + Send>>);
+
+async fn export(
+    context: &Context,
+    subject: &Subject,
+    name: &InstanceName,
+    (mut draft, edit): Sinks,
+    task: &dyn Task,
+) -> Result<(Box<dyn Draft>, StoredArchive), BackupError> {
+    let compression = context.options.compression;
+    let file = draft.create(archive_name(compression))?;
+    let writing = Writing {
+        file,
+        edit,
+        compression,
+        threads: context.options.threads,
+    };
+    let export = Export {
+        context,
+        project: &subject.instance.project,
+        name,
+        task,
+    };
+    let archive = export.run(writing).await?;
+    Ok((draft, archive))
+}
+
+/// Looks at what was exported as it is: whether it still stands still, and whether the server's own
+/// record of it was spoilt.
+async fn after_direct_export(
+    context: &Context,
+    subject: &Subject,
+) -> Result<Consistency, BackupError> {
+    let Context {
+        client, options, ..
+    } = context;
+    let (project, name) = (&subject.instance.project, &subject.instance.name);
+    let found = client.instance(project, name).await?;
+    // Up to 6.0.5 an export without snapshots leaves the instance's `backup.yaml` without them
+    // (lxc/incus#2754), which spoils `incus admin recover`; any change of the configuration writes
+    // it again. Can go when every server has `direct_backup`.
+    if let (true, false, Some(_)) = (options.instance_only, client.has("direct_backup"), &found) {
+        let rewritten = rewrite_record(client, project, name).await;
+        if let Err(error) = rewritten {
+            context.progress.warn(&format!(
+                "cannot renew the server's record of `{name}`: {error}"
+            ));
+        }
+    }
+    let now = found.as_ref().map(|(instance, _)| instance);
+    if subject.method == Method::Direct && !still_consistent(subject, now) {
+        return Err(BackupError::Started(name.clone()));
+    }
+    Ok(subject.method.consistency())
+}
+
+/// Changes nothing, which makes the server write its record of the instance anew.
+async fn rewrite_record(
+    client: &Client,
+    project: &ProjectName,
+    name: &InstanceName,
+) -> Result<(), ChangeError> {
+    const KEY: &str = "user.incus-backup.touched";
+    edit_config(client, project, name, |config| {
+        config.insert(KEY.to_owned(), "true".to_owned());
+    })
+    .await?;
+    edit_config(client, project, name, |config| {
+        config.remove(KEY);
+    })
+    .await
+}
+
+async fn commit(
+    context: &Context,
+    subject: &Subject,
+    mut draft: Box<dyn Draft>,
+    taken: Taken,
+) -> Result<Stored, BackupError> {
+    let manifest = describe(context, subject, taken);
+    let raw = |snapshot: &InstanceSnapshot| snapshot.raw.clone();
+    let description = serde_json::json!({
+        "instance": subject.instance.raw,
+        "snapshots": subject.snapshots.iter().map(raw).collect::<Vec<_>>(),
+        "profiles": subject.profiles,
+    });
+    blocking(move || {
+        let mut file = draft.create("instance.json")?;
+        let mut text = serde_json::to_vec_pretty(&description).map_err(std::io::Error::other);
+        if let Ok(text) = &mut text {
+            text.push(b'\n');
+        }
+        text.and_then(|text| file.write_all(&text))
+            .map_err(BackupError::Write)?;
+        file.finish()?;
+        Ok(draft.commit(manifest)?)
+    })
+    .await?
+}
+
+/// Runs something that blocks where it may.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, BackupError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| BackupError::Worker)
+}
