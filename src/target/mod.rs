@@ -18,6 +18,8 @@ mod manifest;
 mod seam;
 
 pub use checksums::{Checksums, InvalidChecksums};
+#[cfg(feature = "testing")]
+pub use directory::faults;
 pub use directory::{DirectoryTarget, Probe};
 pub use error::TargetError;
 pub use location::{Location, LocationError};

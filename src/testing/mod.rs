@@ -1,5 +1,6 @@
-//! What tests put in the place of the world: a fake Incus daemon with its faults, and a builder of
-//! export tars. Feature `testing`; never in a package.
+//! What tests put in the place of the world: a fake Incus daemon with its faults, a builder of
+//! export tars, and the suite that every target must pass. Feature `testing`; never in a package.
 
 pub mod fake;
 pub mod tarball;
+pub mod target_suite;

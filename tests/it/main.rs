@@ -25,3 +25,4 @@ mod real_probe;
 mod real_remotes;
 mod real_restart;
 mod real_round_trip;
+mod target;

@@ -1,16 +1,18 @@
 //! A version that is being written.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with};
 use sha2::Digest as _;
 
 use super::catalog;
-use super::files::{create_file, make_folder, make_folders, sync_folder, write_file};
+use super::files::{
+    create_file, make_folder, make_folders, remove_empty, remove_file, remove_tree, rename_folder,
+    sync_file, sync_folder, write, write_file,
+};
 use super::lock::{Lock, shared_and_clear};
 use super::place::DirectoryTarget;
 use crate::model::{Bytes, ResourceId, RunId, Sha256, SourceName, Version};
@@ -43,8 +45,7 @@ pub(super) fn begin(
     let folder = target.resource_folder(source, resource);
     make_folders(&target.root, &folder)?;
     let partial = folder.join(format!(".partial-{version}-{}", RunId::begin().short()));
-    make_folder(&partial)?;
-    Ok(Box::new(DirectoryDraft {
+    let draft = DirectoryDraft {
         id: StoredId {
             source: source.clone(),
             resource: resource.clone(),
@@ -55,7 +56,10 @@ pub(super) fn begin(
         finished: Finished::default(),
         committed: false,
         _lock: lock,
-    }))
+    };
+    // Only now: where this fails half way, the draft takes away what there is.
+    make_folder(&draft.partial)?;
+    Ok(Box::new(draft))
 }
 
 impl Draft for DirectoryDraft {
@@ -94,15 +98,17 @@ impl Draft for DirectoryDraft {
             write_file(&path, &bytes)?;
             sync_folder(&self.partial)?;
             let place = self.folder.join(self.id.version.to_string());
-            match renameat_with(CWD, &self.partial, CWD, &place, RenameFlags::NOREPLACE) {
+            match rename_folder(&self.partial, &place) {
                 Ok(()) => {
                     self.committed = true;
                     sync_folder(&self.folder)?;
                     return Ok(catalog::read(self.id.clone(), &place));
                 }
-                // Another run took this second: this one takes the next.
-                Err(rustix::io::Errno::EXIST) => {
-                    fs::remove_file(&path).at("remove", &path)?;
+                // Another run took this second: this one takes the next. A folder with something in it
+                // is never replaced by a rename; asking the kernel for more (`RENAME_NOREPLACE`) would
+                // shut out NFS and SMB, which do not have it.
+                Err(error) if is_taken(&error) => {
+                    remove_file(&path).at("remove", &path)?;
                     self.id.version = self.id.version.next();
                 }
                 Err(error) => return Err(error).at("create", &place),
@@ -115,10 +121,18 @@ impl Drop for DirectoryDraft {
     fn drop(&mut self) {
         if !self.committed {
             // What cannot be removed now is removed by the next run.
-            let _ = fs::remove_dir_all(&self.partial);
-            let _ = fs::remove_dir(&self.folder);
+            let _ = remove_tree(&self.partial);
+            let _ = remove_empty(&self.folder);
         }
     }
+}
+
+/// Whether a rename failed because something stands there.
+fn is_taken(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty
+    )
 }
 
 struct DirectoryFile {
@@ -132,7 +146,7 @@ struct DirectoryFile {
 
 impl Write for DirectoryFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.file.write(bytes)?;
+        let count = write(&mut self.file, bytes)?;
         self.hasher.update(&bytes[..count]);
         self.size += count as u64;
         Ok(count)
@@ -145,7 +159,7 @@ impl Write for DirectoryFile {
 
 impl DraftFile for DirectoryFile {
     fn finish(self: Box<Self>) -> Result<Written, TargetError> {
-        self.file.sync_all().at("write", &self.path)?;
+        sync_file(&self.file).at("write", &self.path)?;
         let sha256 = Sha256(self.hasher.finalize().into());
         let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
         finished.insert(self.name, sha256);

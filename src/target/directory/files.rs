@@ -1,12 +1,25 @@
 //! Files and folders that only their owner can read, made durable.
+//!
+//! Every change that this target makes to the file system is made here, and asks [`step`] first.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use crate::model::{Liveness, Owner, RunId};
 use crate::target::TargetError;
 use crate::target::error::At as _;
+
+#[cfg(feature = "testing")]
+use super::faults::step;
+
+/// Nothing fails but what the file system says.
+#[cfg(not(feature = "testing"))]
+#[expect(clippy::unnecessary_wraps, reason = "in tests a step can fail")]
+fn step(_name: &'static str) -> io::Result<()> {
+    Ok(())
+}
 
 /// Makes a folder, and those above it that are missing below `root`, each durable in its parent.
 pub(super) fn make_folders(root: &Path, path: &Path) -> Result<(), TargetError> {
@@ -24,9 +37,10 @@ pub(super) fn make_folders(root: &Path, path: &Path) -> Result<(), TargetError> 
 
 /// Makes one folder; one that is there is as good.
 pub(super) fn make_folder(path: &Path) -> Result<(), TargetError> {
-    match DirBuilder::new().mode(0o700).create(path) {
+    match step("mkdir").and_then(|()| DirBuilder::new().mode(0o700).create(path)) {
         Ok(()) => {
-            fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+            step("chmod")
+                .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o700)))
                 .at("set the permissions of", path)?;
             path.parent().map_or(Ok(()), sync_folder)
         }
@@ -37,46 +51,128 @@ pub(super) fn make_folder(path: &Path) -> Result<(), TargetError> {
 
 /// Begins a file that must not be there yet.
 pub(super) fn create_file(path: &Path) -> Result<File, TargetError> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let file = step("create").and_then(|()| options.open(path));
     let file = file.at("create", path)?;
-    file.set_permissions(fs::Permissions::from_mode(0o600))
+    step("chmod")
+        .and_then(|()| file.set_permissions(fs::Permissions::from_mode(0o600)))
         .at("set the permissions of", path)?;
     Ok(file)
+}
+
+/// Opens a file that any number of processes may have open, and makes it where it is missing.
+pub(super) fn open_or_create(path: &Path) -> Result<File, TargetError> {
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600);
+    step("create")
+        .and_then(|()| options.open(path))
+        .at("open", path)
+}
+
+/// Writes to a file as [`io::Write::write`] does.
+pub(super) fn write(file: &mut File, bytes: &[u8]) -> io::Result<usize> {
+    if let Err(full) = step("write") {
+        // A full disk has usually taken a part.
+        file.write_all(&bytes[..bytes.len() / 2])?;
+        return Err(full);
+    }
+    file.write(bytes)
+}
+
+/// Makes what was written to a file durable.
+pub(super) fn sync_file(file: &File) -> io::Result<()> {
+    step("fsync")?;
+    file.sync_all()
+}
+
+/// Gives a folder another name, which must not be that of a folder with anything in it.
+pub(super) fn rename_folder(from: &Path, to: &Path) -> io::Result<()> {
+    step("rename")?;
+    fs::rename(from, to)
+}
+
+/// Removes a file.
+pub(super) fn remove_file(path: &Path) -> io::Result<()> {
+    step("unlink")?;
+    fs::remove_file(path)
+}
+
+/// Removes a folder with everything in it.
+pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
+    step("remove")?;
+    fs::remove_dir_all(path)
+}
+
+/// Removes a folder that has nothing in it.
+pub(super) fn remove_empty(path: &Path) -> io::Result<()> {
+    step("rmdir")?;
+    fs::remove_dir(path)
 }
 
 /// Writes a whole small file, which must not be there yet, and makes it durable.
 pub(super) fn write_file(path: &Path, bytes: &[u8]) -> Result<(), TargetError> {
     let mut file = create_file(path)?;
-    file.write_all(bytes).at("write", path)?;
-    file.sync_all().at("write", path)
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let count = write(&mut file, rest).at("write", path)?;
+        rest = &rest[count..];
+    }
+    sync_file(&file).at("write", path)
 }
 
 /// Writes a whole small file in one step: nobody ever sees half of it, and one that is there stays.
+///
+/// It is written beside its place first, under a name that says which process writes it, so that
+/// what a killed one left is known and goes.
 pub(super) fn place_file(path: &Path, bytes: &[u8]) -> Result<(), TargetError> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
-    let beside = Path::new(&beside);
-    let _ = fs::remove_file(beside);
-    write_file(beside, bytes)?;
-    let placed = fs::hard_link(beside, path);
-    fs::remove_file(beside).at("remove", beside)?;
-    match placed {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        result => {
-            result.at("create", path)?;
-            path.parent().map_or(Ok(()), sync_folder)
+    let folder = path.parent().unwrap_or(path);
+    clear_beside(path)?;
+    let beside = folder.join(beside(path) + &Owner::current(&RunId::begin()).tag());
+    let placed = write_file(&beside, bytes).and_then(|()| {
+        let linked = step("link").and_then(|()| fs::hard_link(&beside, path));
+        match linked {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            result => result.at("create", path).and_then(|()| sync_folder(folder)),
+        }
+    });
+    let removed = remove_file(&beside);
+    placed?;
+    removed.at("remove", &beside)
+}
+
+/// What a file is called, up to the process that writes it, before it is put into its place.
+pub(super) fn beside(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    format!(".{name}-")
+}
+
+/// Removes what ended processes wrote beside a file's place and never put there.
+pub(super) fn clear_beside(path: &Path) -> Result<(), TargetError> {
+    let (folder, prefix) = (path.parent().unwrap_or(path), beside(path));
+    for entry in fs::read_dir(folder).at("list", folder)? {
+        let entry = entry.at("list", folder)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Some(tag) = name.strip_prefix(&prefix) else {
+            continue;
+        };
+        // This process writes one file at a time.
+        if matches!(Owner::liveness_of_tag(tag), Liveness::Dead | Liveness::Own) {
+            remove_file(&entry.path()).at("remove", &entry.path())?;
         }
     }
+    Ok(())
 }
 
 /// Makes what happened to a folder's entries durable.
 pub(super) fn sync_folder(path: &Path) -> Result<(), TargetError> {
     File::open(path)
-        .and_then(|folder| folder.sync_all())
+        .and_then(|folder| sync_file(&folder))
         .at("write", path)
 }
 

@@ -1,16 +1,18 @@
 //! Locks: `flock` on a file of each resource. They vanish with their process.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::files::{make_folders, sync_folder};
+use super::files::{
+    make_folders, open_or_create, remove_empty, remove_file, remove_tree, rename_folder,
+    sync_folder,
+};
 use super::place::{DirectoryTarget, LOCKS};
 use crate::model::{ResourceId, SourceName, Version, encode_component};
 use crate::target::error::At as _;
-use crate::target::{ExclusiveLock, TargetError};
+use crate::target::{ExclusiveLock, StoredId, TargetError};
 
 /// How long to wait before a lock is tried again.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -42,16 +44,8 @@ fn prepare(
     if let Some(folder) = path.parent() {
         make_folders(&target.root, folder)?;
     }
-    let mut options = OpenOptions::new();
-    options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600);
-    let file = options.open(&path).at("open", &path)?;
     Ok(Unlocked {
-        file,
+        file: open_or_create(&path)?,
         path,
         what: resource.to_string(),
     })
@@ -112,7 +106,7 @@ impl Unlocked {
 }
 
 /// Takes a resource for this process alone.
-pub(super) fn exclusive(
+fn exclusive(
     target: &DirectoryTarget,
     source: &SourceName,
     resource: &ResourceId,
@@ -153,7 +147,7 @@ fn clear(folder: &Path) -> Result<(), TargetError> {
         let name = entry.file_name().to_string_lossy().into_owned();
         let left = name.starts_with(".partial-") || name.starts_with(".deleting-");
         if left && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            fs::remove_dir_all(entry.path()).at("remove", &entry.path())?;
+            remove_tree(&entry.path()).at("remove", &entry.path())?;
         }
     }
     Ok(())
@@ -163,14 +157,30 @@ fn clear(folder: &Path) -> Result<(), TargetError> {
 #[derive(Debug)]
 pub(super) struct Exclusive {
     _lock: Lock,
+    source: SourceName,
+    resource: ResourceId,
     folder: PathBuf,
 }
 
 impl Exclusive {
-    pub(super) fn new(lock: Lock, folder: PathBuf) -> Self {
-        Self {
-            _lock: lock,
-            folder,
+    pub(super) fn take(
+        target: &DirectoryTarget,
+        source: &SourceName,
+        resource: &ResourceId,
+    ) -> Result<Self, TargetError> {
+        Ok(Self {
+            _lock: exclusive(target, source, resource)?,
+            source: source.clone(),
+            resource: resource.clone(),
+            folder: target.resource_folder(source, resource),
+        })
+    }
+
+    fn id(&self, version: Version) -> StoredId {
+        StoredId {
+            source: self.source.clone(),
+            resource: self.resource.clone(),
+            version,
         }
     }
 }
@@ -181,13 +191,18 @@ impl ExclusiveLock for Exclusive {
         let doomed = self
             .folder
             .join(format!(".deleting-{version}-{}", std::process::id()));
-        fs::rename(&path, &doomed).at("delete", &path)?;
+        match rename_folder(&path, &doomed) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(TargetError::NoVersion(Box::new(self.id(version))));
+            }
+            result => result.at("delete", &path)?,
+        }
         sync_folder(&self.folder)?;
         // The manifest first: what is left of a deletion that is cut off here has none.
-        let _ = fs::remove_file(doomed.join("manifest.json"));
-        fs::remove_dir_all(&doomed).at("remove", &doomed)?;
+        let _ = remove_file(&doomed.join("manifest.json"));
+        remove_tree(&doomed).at("remove", &doomed)?;
         // Only empty folders go.
-        let _ = fs::remove_dir(&self.folder);
+        let _ = remove_empty(&self.folder);
         Ok(())
     }
 }

@@ -13,6 +13,8 @@
 
 mod catalog;
 mod draft;
+#[cfg(feature = "testing")]
+pub mod faults;
 mod files;
 mod lock;
 mod open;

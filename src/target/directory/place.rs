@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::files::{make_folder, make_folders, place_file, read_file};
-use super::lock::{self, Exclusive};
+use super::files::{beside, clear_beside, make_folder, make_folders, place_file, read_file};
+use super::lock::Exclusive;
 use super::{catalog, draft, open};
 use crate::model::{
     ResourceId, RunId, Sha256, SourceName, Version, decode_component, encode_component,
@@ -114,8 +114,12 @@ impl DirectoryTarget {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let mut entries = fs::read_dir(root).at("list", root)?;
                 let used = entries.any(|entry| {
-                    // A file system's own folder does not make it used.
-                    entry.is_ok_and(|entry| entry.file_name() != "lost+found")
+                    // A file system's own folder does not make it used, nor does a mark that was
+                    // never put into its place.
+                    entry.is_ok_and(|entry| {
+                        let name = entry.file_name().to_string_lossy().into_owned();
+                        name != "lost+found" && !name.starts_with(&beside(&mark))
+                    })
                 });
                 if used {
                     unfit("it holds other things, and is not a target")
@@ -192,6 +196,7 @@ impl Target for DirectoryTarget {
                 reason,
             });
         }
+        clear_beside(&self.root.join(MARK))?;
         make_folders(&self.root, &folder)?;
         let path = folder.join("source.json");
         let file = SourceFile {
@@ -236,10 +241,6 @@ impl Target for DirectoryTarget {
         source: &SourceName,
         resource: &ResourceId,
     ) -> Result<Box<dyn ExclusiveLock>, TargetError> {
-        let lock = lock::exclusive(self, source, resource)?;
-        Ok(Box::new(Exclusive::new(
-            lock,
-            self.resource_folder(source, resource),
-        )))
+        Ok(Box::new(Exclusive::take(self, source, resource)?))
     }
 }
