@@ -1,5 +1,6 @@
 //! The server's export of one instance, by stream where it can and by named backup where it must.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::ToSpan as _;
@@ -14,6 +15,10 @@ use crate::temporary::{backup_name, is_left_over_backup};
 
 /// The extension of servers that stream exports.
 const STREAMS: &str = "direct_backup";
+/// How long more of a backup that is being made is waited for.
+const PAUSE: Duration = Duration::from_millis(50);
+/// After so many bytes the next request is made without a pause.
+const WORTHWHILE: u64 = 4 * 1024 * 1024;
 
 /// What is exported.
 pub(super) struct Export<'a> {
@@ -85,59 +90,93 @@ impl Export<'_> {
     /// A named backup is made on the server, downloaded and deleted, whatever happens.
     async fn named(&self, writing: Writing) -> Result<StoredArchive, BackupError> {
         let name = backup_name(&self.context.owner);
-        let stored = self.make_and_download(&name, writing).await;
-        let deleted = self.delete(&name).await;
-        match (stored, deleted) {
-            (Err(error), _) => Err(error),
-            (Ok(stored), Ok(())) => Ok(stored),
-            (Ok(stored), Err(error)) => {
-                // What is stored is good, and the backup expires by itself.
-                self.context.progress.warn(&format!(
-                    "cannot delete backup `{name}` of `{}` on the server: {error}; it expires in \
-                     24 hours",
-                    self.name
-                ));
-                Ok(stored)
-            }
+        let sink = Sink::start(writing);
+        if let Err(error) = self.make_and_download(&name, &sink).await {
+            let _ = self.delete(&name).await;
+            return Err(sink.abandon().await.unwrap_or(error));
         }
+        // Deleted while the last of it is written: what the server has not yet brought to its disk
+        // then never goes there.
+        let (stored, deleted) = tokio::join!(sink.finish(), self.delete(&name));
+        if let (Ok(_), Err(error)) = (&stored, deleted) {
+            // What is stored is good, and the backup expires by itself.
+            self.context.progress.warn(&format!(
+                "cannot delete backup `{name}` of `{}` on the server: {error}; it expires in 24 hours",
+                self.name
+            ));
+        }
+        stored
     }
 
-    async fn make_and_download(
-        &self,
-        name: &str,
-        writing: Writing,
-    ) -> Result<StoredArchive, BackupError> {
+    /// Downloads the backup while the server makes it, and the rest once it is complete.
+    async fn make_and_download(&self, name: &str, sink: &Sink) -> Result<(), BackupError> {
         let Context { client, cancel, .. } = self.context;
-        self.task.phase("waiting for the server's export", None);
+        self.task.phase("exporting", None);
         let request = self.request(Some(name.to_owned()));
         let operation = client
             .create_backup(self.project, self.name, &request)
             .await?;
-        let waited = client
-            .wait(&operation, cancel, |status| self.task.detail(status))
-            .await;
-        if let Err(OperationError::Cancelled) = waited {
-            // A backup cannot be cancelled: it must have ended before it can be deleted.
-            let _ = client.wait(&operation, &Cancel::new(), |_| ()).await;
-            return Err(BackupError::Interrupted);
-        }
-        waited?;
-        let sink = Sink::start(writing);
-        match self.download(name, &sink).await {
-            Ok(()) => sink.finish().await,
-            Err(error) => Err(sink.abandon().await.unwrap_or(error)),
+        let ended = AtomicBool::new(false);
+        let making = async {
+            let tell = |status: &str| self.task.detail(status);
+            let mut end = client.wait(&operation, cancel, tell).await;
+            if let Err(OperationError::Cancelled) = end {
+                // A backup cannot be cancelled: it must have ended before it can be deleted.
+                let _ = client.wait(&operation, &Cancel::new(), |_| ()).await;
+                end = Err(OperationError::Cancelled);
+            }
+            ended.store(true, Ordering::Relaxed);
+            end
+        };
+        let (end, followed) = tokio::join!(making, self.follow(name, sink, &ended));
+        match end {
+            Err(OperationError::Cancelled) => Err(BackupError::Interrupted),
+            Err(error) => Err(error.into()),
+            Ok(()) => self.download(name, sink, followed?).await,
         }
     }
 
-    /// Downloads the backup; where the connection breaks, goes on from what has come.
-    async fn download(&self, name: &str, sink: &Sink) -> Result<(), BackupError> {
+    /// Takes what there is of a backup that is being made, until it has `ended`; gives how much.
+    ///
+    /// The server writes the file from its beginning to its end (`backupCreate`; uncompressed it
+    /// copies a pipe), so what was read of it stays true. Whether all of it came is known afterwards:
+    /// by the size of the complete file, and by the tar itself.
+    async fn follow(
+        &self,
+        name: &str,
+        sink: &Sink,
+        ended: &AtomicBool,
+    ) -> Result<u64, BackupError> {
+        let Context { client, cancel, .. } = self.context;
+        let mut offset = 0;
+        while !ended.load(Ordering::Relaxed) && !sink.has_stopped() && !cancel.is_cancelled() {
+            let download = client
+                .download_backup(self.project, self.name, name, offset)
+                .await;
+            let before = offset;
+            // What fails now is asked for again.
+            if let Ok(download) = download {
+                match sink.send(download.stream, self.task, cancel).await {
+                    Ok(received) | Err(BackupError::CutOff { received, .. }) => offset += received,
+                    Err(error) => return Err(error),
+                }
+            }
+            if offset < before + WORTHWHILE {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        Ok(offset)
+    }
+
+    /// Downloads a backup that is complete from an offset on; where the connection breaks, goes on
+    /// from what has come.
+    async fn download(&self, name: &str, sink: &Sink, mut offset: u64) -> Result<(), BackupError> {
         let Context {
             client,
             cancel,
             options,
             ..
         } = self.context;
-        let mut offset = 0;
         let mut tries = options.retries;
         let mut announced = false;
         loop {
@@ -154,6 +193,7 @@ impl Export<'_> {
             };
             if !announced {
                 self.task.phase("exporting", download.total);
+                self.task.advance(offset);
                 announced = true;
             }
             let end = download.total;
@@ -161,7 +201,7 @@ impl Export<'_> {
                 Ok(received) => {
                     offset += received;
                     return match end {
-                        Some(end) if offset < end && !sink.has_stopped() => {
+                        Some(end) if offset != end && !sink.has_stopped() => {
                             Err(BackupError::CutOff {
                                 received: offset,
                                 cause: None,

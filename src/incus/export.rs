@@ -150,7 +150,7 @@ impl Client {
             .await
     }
 
-    /// Downloads a backup that the server keeps, from an offset on.
+    /// Downloads a backup that the server keeps, from an offset on; from its end on nothing comes.
     pub async fn download_backup(
         &self,
         project: &ProjectName,
@@ -165,6 +165,13 @@ impl Client {
             get = get.header("range", &format!("bytes={offset}-"));
         }
         let response = self.send(&get, None).await?;
+        // Nothing follows the end, or what is there of a backup that is being made.
+        if response.status().as_u16() == 416 && offset > 0 {
+            return Ok(Download {
+                total: size_of_range(&response),
+                stream: futures_util::stream::empty().boxed(),
+            });
+        }
         let wanted = if offset > 0 { 206 } else { 200 };
         if response.status().as_u16() != wanted {
             open(response, &action).await?;
@@ -254,6 +261,12 @@ impl Client {
         let envelope = open(response, &action).await?;
         Operation::parse(envelope.metadata, &action)
     }
+}
+
+/// The size in the `Content-Range: bytes */SIZE` of an answer to a range beyond the end.
+fn size_of_range(response: &reqwest::Response) -> Option<u64> {
+    let range = response.headers().get("content-range")?.to_str().ok()?;
+    range.strip_prefix("bytes */")?.parse().ok()
 }
 
 fn chunks(response: reqwest::Response, action: String) -> ChunkStream {

@@ -344,6 +344,14 @@ fn chunks(shared: &Shared, mut bytes: Vec<u8>, from: usize) -> (Body, Option<u64
 }
 
 fn file(shared: &Shared, bytes: Vec<u8>, from: usize) -> Response<Body> {
+    if from > 0 && from >= bytes.len() {
+        // As Go's `http.ServeContent` answers a range behind the end.
+        let mut beyond = response(416, full("invalid range: failed to overlap"));
+        if let Ok(range) = format!("bytes */{}", bytes.len()).parse() {
+            beyond.headers_mut().insert("content-range", range);
+        }
+        return beyond;
+    }
     let (body, length) = chunks(shared, bytes, from);
     let mut response = response(if from > 0 { 206 } else { 200 }, body);
     if let Some(length) = length {
