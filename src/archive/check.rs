@@ -7,6 +7,47 @@ use super::ArchiveError;
 use super::header::Header;
 use super::index::{ContentType, INDEX, Index};
 
+/// What a volume is in an archive.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    /// A folder of files: `NAME/`.
+    Files,
+    /// The image of a disk: `NAME.img`.
+    Disk,
+    /// In the storage driver's own format: `NAME.bin`.
+    Stream,
+    /// The objects of a bucket, of which there may be none: `NAME/KEY`.
+    Objects,
+}
+
+/// How the archives of one type are laid out.
+struct Layout {
+    /// What the main member's name begins with.
+    main: &'static str,
+    /// The folder of its snapshots.
+    snapshots: &'static str,
+    form: Form,
+}
+
+impl Layout {
+    fn of(content: ContentType) -> Self {
+        let (main, snapshots, form) = match content {
+            ContentType::Container => ("container", "snapshots", Form::Files),
+            ContentType::VirtualMachine => {
+                ("virtual-machine", "virtual-machine-snapshots", Form::Disk)
+            }
+            ContentType::Filesystem => ("volume", "volume-snapshots", Form::Files),
+            ContentType::Block => ("volume", "volume-snapshots", Form::Disk),
+            ContentType::Bucket => ("bucket", "bucket-snapshots", Form::Objects),
+        };
+        Self {
+            main,
+            snapshots,
+            form,
+        }
+    }
+}
+
 /// What must be seen before the end.
 #[derive(Debug)]
 struct Promise {
@@ -23,7 +64,7 @@ pub(super) struct Check {
     promises: Vec<Promise>,
     /// Other top names may follow: 7.x puts dependent volumes under their devices' names.
     dependent: bool,
-    /// The names of a plain container's snapshots; nothing else may stand among them.
+    /// The names of the snapshots that are folders; nothing else may stand among them.
     names: Option<Vec<String>>,
     main: &'static str,
     snapshots: &'static str,
@@ -32,38 +73,37 @@ pub(super) struct Check {
 impl Check {
     /// What an index promises (`instancewriter`, `backup_*_create` of the server).
     pub(super) fn new(index: &Index) -> Self {
-        let (main, snapshots) = match index.content {
-            ContentType::Container => ("container", "snapshots"),
-            ContentType::VirtualMachine => ("virtual-machine", "virtual-machine-snapshots"),
+        let Layout {
+            main,
+            snapshots,
+            form,
+        } = Layout::of(index.content);
+        let form = if index.optimized { Form::Stream } else { form };
+        let promise = |path: String, is_disk| Promise {
+            path,
+            is_disk,
+            seen: false,
         };
         let mut promises = Vec::new();
-        let mut promise = |path: String, is_disk| {
-            promises.push(Promise {
-                path,
-                is_disk,
-                seen: false,
-            });
-        };
-        let machine = index.content == ContentType::VirtualMachine;
-        if index.optimized {
-            promise(format!("backup/{main}.bin"), true);
-        } else {
-            promise(format!("backup/{main}/backup.yaml"), false);
-            if machine {
-                promise(format!("backup/{main}.img"), true);
-            } else {
-                promise(format!("backup/{main}/rootfs/"), false);
-            }
+        if let (Some(path), false) = (index.content.repeated(), index.optimized) {
+            promises.push(promise(path.to_owned(), false));
         }
-        for name in &index.snapshots {
-            match (index.optimized, machine) {
-                (true, _) => promise(format!("backup/{snapshots}/{name}.bin"), true),
-                (false, true) => promise(format!("backup/{snapshots}/{name}.img"), true),
-                (false, false) => promise(format!("backup/{snapshots}/{name}/"), false),
-            }
+        match form {
+            Form::Stream => promises.push(promise(format!("backup/{main}.bin"), true)),
+            Form::Disk => promises.push(promise(format!("backup/{main}.img"), true)),
+            Form::Files => promises.push(promise(format!("backup/{main}/"), false)),
+            Form::Objects => {}
         }
+        if index.content == ContentType::Container && !index.optimized {
+            promises.push(promise(format!("backup/{main}/rootfs/"), false));
+        }
+        promises.extend(index.snapshots.iter().map(|name| match form {
+            Form::Stream => promise(format!("backup/{snapshots}/{name}.bin"), true),
+            Form::Disk => promise(format!("backup/{snapshots}/{name}.img"), true),
+            Form::Files | Form::Objects => promise(format!("backup/{snapshots}/{name}/"), false),
+        }));
         let dependent = index.config().get("dependent_volumes").is_some();
-        let names = (!machine && !index.optimized).then(|| index.snapshots.clone());
+        let names = matches!(form, Form::Files).then(|| index.snapshots.clone());
         Self {
             promises,
             dependent,
@@ -134,7 +174,7 @@ impl Check {
             || self.dependent
     }
 
-    /// The volume that a member is in: `backup/container` or `backup/snapshots/NAME`.
+    /// The volume that a member is in, such as `backup/container` or `backup/snapshots/NAME`.
     fn volume<'a>(&self, path: &'a str) -> Vec<&'a str> {
         let depth = if path.split('/').nth(1) == Some(self.snapshots) {
             3

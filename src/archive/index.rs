@@ -18,6 +18,42 @@ pub enum ContentType {
     Container,
     /// A virtual machine.
     VirtualMachine,
+    /// A custom volume that holds files.
+    Filesystem,
+    /// A custom volume that is a disk.
+    Block,
+    /// A bucket.
+    Bucket,
+}
+
+impl ContentType {
+    /// What it is by the `type` of an index; of a custom volume its `content_type` tells more.
+    fn read(document: &Value) -> Option<Self> {
+        match document.get("type").and_then(Value::as_str) {
+            // Very old exports do not say what they are: they are containers.
+            None | Some("container") => Some(Self::Container),
+            Some("virtual-machine") => Some(Self::VirtualMachine),
+            Some("bucket") => Some(Self::Bucket),
+            Some("custom") => {
+                let volume = document.get("config")?.get("volume")?;
+                match volume.get("content_type").and_then(Value::as_str) {
+                    None | Some("" | "filesystem") => Some(Self::Filesystem),
+                    Some("block") => Some(Self::Block),
+                    Some(_) => None,
+                }
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// The copy of the index's `config` that the archive of an instance has inside its volume.
+    pub(super) fn repeated(self) -> Option<&'static str> {
+        match self {
+            Self::Container => Some("backup/container/backup.yaml"),
+            Self::VirtualMachine => Some("backup/virtual-machine/backup.yaml"),
+            Self::Filesystem | Self::Block | Self::Bucket => None,
+        }
+    }
 }
 
 /// What the index says.
@@ -60,7 +96,7 @@ fn is_plain(name: &str) -> bool {
 }
 
 impl Index {
-    /// Reads the index of an instance's archive.
+    /// Reads the index of an archive.
     pub fn parse(bytes: &[u8]) -> Result<Self, ArchiveError> {
         let document: Value = serde_yaml::from_slice(bytes)
             .map_err(|cause| ArchiveError::Document { name: INDEX, cause })?;
@@ -76,12 +112,7 @@ impl Index {
         if !is_plain(&name) {
             return Err(key("name"));
         }
-        // Very old exports do not say what they are: they are containers.
-        let content = match document.get("type").and_then(Value::as_str) {
-            None | Some("container") => ContentType::Container,
-            Some("virtual-machine") => ContentType::VirtualMachine,
-            Some(_) => return Err(key("type")),
-        };
+        let content = ContentType::read(&document).ok_or_else(|| key("type"))?;
         let mut snapshots = Vec::new();
         for snapshot in document
             .get("snapshots")

@@ -10,10 +10,14 @@ mod frames;
 mod header;
 mod index;
 mod pass;
+mod passage;
+mod relocate;
 mod rewrite;
 
 pub use error::ArchiveError;
 pub use frames::{Compression, FrameTotals, FrameWriter, decoder};
 pub use index::{ContentType, Index, Needs};
 pub use pass::{Contents, Pass};
+pub use passage::{Passage, Raw};
+pub use relocate::Relocation;
 pub use rewrite::{Edit, Identity, Original, Placement, is_identity};

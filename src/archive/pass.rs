@@ -7,13 +7,10 @@ use serde_yaml::Value;
 use super::ArchiveError;
 use super::check::Check;
 use super::header::{BLOCK, Header, Records, padded, set_size};
-use super::index::{ContentType, INDEX, Index, LIMIT};
+use super::index::{INDEX, Index, LIMIT};
 use super::rewrite::Edit;
 use crate::model::Bytes;
 
-/// The copies of the index's `config` inside the volumes.
-const CONTAINER: &str = "backup/container/backup.yaml";
-const MACHINE: &str = "backup/virtual-machine/backup.yaml";
 /// How much of a server's error text is kept.
 const SAYING: usize = 4096;
 
@@ -275,11 +272,7 @@ impl<W: Write> Pass<W> {
             return Err(ArchiveError::NoIndex(name));
         };
         check.member(header)?;
-        let config = match index.content {
-            ContentType::Container => CONTAINER,
-            ContentType::VirtualMachine => MACHINE,
-        };
-        for name in [INDEX, config] {
+        for name in std::iter::once(INDEX).chain(index.content.repeated()) {
             if header.path == name.as_bytes() {
                 if name == INDEX || self.config_seen {
                     return Err(ArchiveError::Twice(name));

@@ -15,7 +15,7 @@ pub trait Edit {
     fn config(&mut self, config: &mut Value) -> Result<(), ArchiveError>;
 }
 
-fn set(value: &mut Value, key: &str, to: impl Into<Value>) {
+pub(super) fn set(value: &mut Value, key: &str, to: impl Into<Value>) {
     if let Some(mapping) = value.as_mapping_mut() {
         mapping.insert(key.into(), to.into());
     }

@@ -13,7 +13,7 @@ use super::gather::{is_running, root_pool};
 use super::method::{Circumstances, Storage, choose};
 use super::plan::{Work, wishes};
 use super::request::Options;
-use crate::incus::{Client, Instance, InstanceSnapshot, Pool};
+use crate::incus::{Client, Exportable, Instance, InstanceSnapshot, Pool};
 use crate::model::{Method, Owner, RunId, SourceName};
 use crate::plan::{Approved, Failure, Outcome, Report, Row};
 use crate::progress::{Cancel, Progress, Task};
@@ -150,11 +150,10 @@ async fn back_up(
     number: &AtomicUsize,
     task: &dyn Task,
 ) -> Result<Stored, BackupError> {
-    let (project, name) = (&work.project, &work.name);
+    let what = &Exportable::instance(work.project.clone(), &work.name);
     Export {
         context,
-        project,
-        name,
+        what,
         task,
     }
     .delete_left_over()

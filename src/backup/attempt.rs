@@ -10,8 +10,8 @@ use super::export::Export;
 use super::hooks::Hooks;
 use super::record::{archive_name, describe, still_consistent};
 use super::store::{StoredArchive, Writing};
-use crate::archive::{Edit, Original};
-use crate::incus::{Client, InstanceSnapshot};
+use crate::archive::{Contents, Edit, Original, Pass};
+use crate::incus::{Client, Exportable, InstanceSnapshot};
 use crate::model::{Consistency, InstanceName, Method, ProjectName, ResourceId, Version};
 use crate::progress::Task;
 use crate::target::{Draft, HookFacts, Stored};
@@ -65,7 +65,7 @@ pub(super) async fn attempt(
 
 /// What was got of an instance.
 pub(super) struct Taken {
-    pub(super) archive: StoredArchive,
+    pub(super) archive: StoredArchive<Contents>,
     pub(super) consistency: Consistency,
     pub(super) hooks: HookFacts,
 }
@@ -77,7 +77,7 @@ async fn export_copy(
     copy: &TemporaryCopy<'_>,
     draft: Box<dyn Draft>,
     task: &dyn Task,
-) -> Result<(Box<dyn Draft>, StoredArchive), BackupError> {
+) -> Result<(Box<dyn Draft>, StoredArchive<Contents>), BackupError> {
     let edit = Original {
         name: subject.instance.name.clone(),
         instance: subject.instance.raw.clone(),
@@ -108,22 +108,23 @@ async fn export(
     name: &InstanceName,
     (mut draft, edit): Sinks,
     task: &dyn Task,
-) -> Result<(Box<dyn Draft>, StoredArchive), BackupError> {
+) -> Result<(Box<dyn Draft>, StoredArchive<Contents>), BackupError> {
     let compression = context.options.compression;
     let file = draft.create(archive_name(compression))?;
     let writing = Writing {
         file,
-        edit,
         compression,
         threads: context.options.threads,
     };
+    let what = &Exportable::instance(subject.instance.project.clone(), name);
     let export = Export {
         context,
-        project: &subject.instance.project,
-        name,
+        what,
         task,
     };
-    let archive = export.run(writing).await?;
+    let archive = export
+        .run(writing, |frames| Pass::new(frames, edit))
+        .await?;
     Ok((draft, archive))
 }
 

@@ -1,4 +1,4 @@
-//! The server's export of one instance, by stream where it can and by named backup where it must.
+//! The server's export of one thing, by stream where it can and by named backup where it must.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -7,9 +7,10 @@ use jiff::ToSpan as _;
 
 use super::apply::Context;
 use super::error::BackupError;
-use super::store::{Sink, StoredArchive, Writing};
-use crate::incus::{BackupRequest, OperationError};
-use crate::model::{InstanceName, ProjectName, Version};
+use super::store::{Frames, Sink, StoredArchive, Writing};
+use crate::archive::Passage;
+use crate::incus::{BackupRequest, Exportable, OperationError};
+use crate::model::Version;
 use crate::progress::{Cancel, Task};
 use crate::temporary::{backup_name, is_left_over_backup};
 
@@ -23,19 +24,23 @@ const WORTHWHILE: u64 = 4 * 1024 * 1024;
 /// What is exported.
 pub(super) struct Export<'a> {
     pub(super) context: &'a Context,
-    pub(super) project: &'a ProjectName,
-    /// The instance, or the copy that stands in for it.
-    pub(super) name: &'a InstanceName,
+    /// The thing itself, or the copy that stands in for it.
+    pub(super) what: &'a Exportable,
     pub(super) task: &'a dyn Task,
 }
 
 impl Export<'_> {
-    /// Exports to a file of the target.
-    pub(super) async fn run(&self, writing: Writing) -> Result<StoredArchive, BackupError> {
+    /// Exports to a file of the target; `passage` makes what checks the stream on its way.
+    pub(super) async fn run<P: Passage<Frames>>(
+        &self,
+        writing: Writing,
+        passage: impl FnOnce(Frames) -> P + Send + 'static,
+    ) -> Result<StoredArchive<P::Contents>, BackupError> {
+        let sink = Sink::start(writing, passage);
         if self.context.client.has(STREAMS) {
-            self.stream(writing).await
+            self.stream(sink).await
         } else {
-            self.named(writing).await
+            self.named(sink).await
         }
     }
 
@@ -45,21 +50,27 @@ impl Export<'_> {
         BackupRequest {
             name,
             expires_at: now.checked_add(24.hours()).ok(),
-            instance_only: options.instance_only,
+            without_snapshots: options.instance_only,
             optimized: options.optimized,
         }
     }
 
     /// The body of the answer is the tar. That it is whole is known when the tar is, and when the
     /// operation says so: the body alone may end cleanly after an error.
-    async fn stream(&self, writing: Writing) -> Result<StoredArchive, BackupError> {
+    async fn stream<C: Send + 'static>(
+        &self,
+        sink: Sink<C>,
+    ) -> Result<StoredArchive<C>, BackupError> {
         let client = &self.context.client;
-        let download = client
-            .direct_backup(self.project, self.name, &self.request(None))
-            .await?;
+        let download = match client.direct_backup(self.what, &self.request(None)).await {
+            Ok(download) => download,
+            Err(error) => {
+                sink.abandon().await;
+                return Err(error.into());
+            }
+        };
         self.task.phase("exporting", None);
         let (stream, outcome) = (download.stream, download.outcome);
-        let sink = Sink::start(writing);
         match sink.send(stream, self.task, &self.context.cancel).await {
             Err(error @ BackupError::Interrupted) => {
                 sink.abandon().await;
@@ -88,9 +99,11 @@ impl Export<'_> {
     }
 
     /// A named backup is made on the server, downloaded and deleted, whatever happens.
-    async fn named(&self, writing: Writing) -> Result<StoredArchive, BackupError> {
+    async fn named<C: Send + 'static>(
+        &self,
+        sink: Sink<C>,
+    ) -> Result<StoredArchive<C>, BackupError> {
         let name = backup_name(&self.context.owner);
-        let sink = Sink::start(writing);
         if let Err(error) = self.make_and_download(&name, &sink).await {
             let _ = self.delete(&name).await;
             return Err(sink.abandon().await.unwrap_or(error));
@@ -102,20 +115,22 @@ impl Export<'_> {
             // What is stored is good, and the backup expires by itself.
             self.context.progress.warn(&format!(
                 "cannot delete backup `{name}` of `{}` on the server: {error}; it expires in 24 hours",
-                self.name
+                self.what
             ));
         }
         stored
     }
 
     /// Downloads the backup while the server makes it, and the rest once it is complete.
-    async fn make_and_download(&self, name: &str, sink: &Sink) -> Result<(), BackupError> {
+    async fn make_and_download<C: Send + 'static>(
+        &self,
+        name: &str,
+        sink: &Sink<C>,
+    ) -> Result<(), BackupError> {
         let Context { client, cancel, .. } = self.context;
         self.task.phase("exporting", None);
         let request = self.request(Some(name.to_owned()));
-        let operation = client
-            .create_backup(self.project, self.name, &request)
-            .await?;
+        let operation = client.create_backup(self.what, &request).await?;
         let ended = AtomicBool::new(false);
         let making = async {
             let tell = |status: &str| self.task.detail(status);
@@ -141,18 +156,16 @@ impl Export<'_> {
     /// The server writes the file from its beginning to its end (`backupCreate`; uncompressed it
     /// copies a pipe), so what was read of it stays true. Whether all of it came is known afterwards:
     /// by the size of the complete file, and by the tar itself.
-    async fn follow(
+    async fn follow<C: Send + 'static>(
         &self,
         name: &str,
-        sink: &Sink,
+        sink: &Sink<C>,
         ended: &AtomicBool,
     ) -> Result<u64, BackupError> {
         let Context { client, cancel, .. } = self.context;
         let mut offset = 0;
         while !ended.load(Ordering::Relaxed) && !sink.has_stopped() && !cancel.is_cancelled() {
-            let download = client
-                .download_backup(self.project, self.name, name, offset)
-                .await;
+            let download = client.download_backup(self.what, name, offset).await;
             let before = offset;
             // What fails now is asked for again.
             if let Ok(download) = download {
@@ -170,7 +183,12 @@ impl Export<'_> {
 
     /// Downloads a backup that is complete from an offset on; where the connection breaks, goes on
     /// from what has come.
-    async fn download(&self, name: &str, sink: &Sink, mut offset: u64) -> Result<(), BackupError> {
+    async fn download<C: Send + 'static>(
+        &self,
+        name: &str,
+        sink: &Sink<C>,
+        mut offset: u64,
+    ) -> Result<(), BackupError> {
         let Context {
             client,
             cancel,
@@ -180,9 +198,7 @@ impl Export<'_> {
         let mut tries = options.retries;
         let mut announced = false;
         loop {
-            let download = client
-                .download_backup(self.project, self.name, name, offset)
-                .await;
+            let download = client.download_backup(self.what, name, offset).await;
             let download = match download {
                 Err(error) if tries > 0 && error.is_passing() => {
                     tries -= 1;
@@ -226,13 +242,13 @@ impl Export<'_> {
         }
     }
 
-    /// Deletes what killed processes of this machine left on the server for this instance.
+    /// Deletes what killed processes of this machine left on the server of this thing.
     pub(super) async fn delete_left_over(&self) -> Result<(), BackupError> {
         let client = &self.context.client;
         if client.has(STREAMS) {
             return Ok(());
         }
-        for name in client.backups(self.project, self.name).await? {
+        for name in client.backups(self.what).await? {
             if is_left_over_backup(&name) {
                 self.delete(&name).await?;
             }
@@ -242,7 +258,7 @@ impl Export<'_> {
 
     async fn delete(&self, name: &str) -> Result<(), BackupError> {
         let client = &self.context.client;
-        match client.delete_backup(self.project, self.name, name).await {
+        match client.delete_backup(self.what, name).await {
             Err(error) if error.is_not_found() => Ok(()),
             Err(error) => Err(error.into()),
             Ok(operation) => match client.wait(&operation, &Cancel::new(), |_| ()).await {

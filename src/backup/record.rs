@@ -4,6 +4,7 @@ use super::apply::{Context, Subject};
 use super::attempt::Taken;
 use super::gather::is_running;
 use super::store::StoredArchive;
+use crate::archive::Contents;
 use crate::model::{CompressionChoice, Kind, PoolName, ResourceName, Version};
 use crate::target::{ArchiveFacts, InstanceFacts, Manifest, ManifestOptions, Requires};
 
@@ -77,7 +78,7 @@ pub(super) fn describe(context: &Context, subject: &Subject, taken: Taken) -> Ma
 }
 
 /// What a restore needs, by the true instance's own devices: a copy's have been taken out.
-fn index_needs(subject: &Subject, archive: &StoredArchive) -> Requires {
+fn index_needs(subject: &Subject, archive: &StoredArchive<Contents>) -> Requires {
     let needs = if subject.method.copies() {
         crate::archive::Needs::of_instance(&subject.instance.raw)
     } else {

@@ -1,6 +1,5 @@
 //! From the server's stream to a file of the target, in one pass and constant memory.
 
-use std::io::Write;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use futures_util::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
 
 use super::error::BackupError;
-use crate::archive::{ArchiveError, Compression, Contents, Edit, FrameWriter, Pass};
+use crate::archive::{ArchiveError, Compression, FrameWriter, Passage};
 use crate::incus;
 use crate::model::CompressionChoice;
 use crate::progress::{Cancel, Task};
@@ -20,13 +19,16 @@ const WAITING: usize = 16;
 /// How long the server may send nothing before the export is given up.
 const IDLE: Duration = Duration::from_secs(300);
 
+/// What a passage hands an archive on to: compression, and then the file.
+pub(super) type Frames = FrameWriter<Box<dyn DraftFile>>;
+
 /// What was stored.
 #[derive(Debug)]
-pub(super) struct StoredArchive {
+pub(super) struct StoredArchive<C> {
     /// The file as it is in the target.
     pub(super) written: Written,
     /// What the archive holds.
-    pub(super) contents: Contents,
+    pub(super) contents: C,
 }
 
 /// A part of the stream, or its proper end: a channel that closes without one was cut off.
@@ -39,8 +41,6 @@ enum Part {
 pub(super) struct Writing {
     /// Where to.
     pub(super) file: Box<dyn DraftFile>,
-    /// What is rewritten on the way.
-    pub(super) edit: Option<Box<dyn Edit + Send>>,
     /// How it is compressed.
     pub(super) compression: CompressionChoice,
     /// On how many threads.
@@ -48,16 +48,19 @@ pub(super) struct Writing {
 }
 
 /// A worker that checks, rewrites, compresses, hashes and writes what is sent to it.
-pub(super) struct Sink {
+pub(super) struct Sink<C> {
     parts: mpsc::Sender<Part>,
-    worker: tokio::task::JoinHandle<Result<StoredArchive, BackupError>>,
+    worker: tokio::task::JoinHandle<Result<StoredArchive<C>, BackupError>>,
 }
 
-impl Sink {
-    /// Starts the worker.
-    pub(super) fn start(writing: Writing) -> Self {
+impl<C: Send + 'static> Sink<C> {
+    /// Starts the worker; `passage` makes what checks the stream on its way.
+    pub(super) fn start<P: Passage<Frames, Contents = C>>(
+        writing: Writing,
+        passage: impl FnOnce(Frames) -> P + Send + 'static,
+    ) -> Self {
         let (parts, incoming) = mpsc::channel(WAITING);
-        let worker = tokio::task::spawn_blocking(move || write(writing, incoming));
+        let worker = tokio::task::spawn_blocking(move || write(writing, passage, incoming));
         Self { parts, worker }
     }
 
@@ -106,7 +109,7 @@ impl Sink {
     }
 
     /// Says that the stream is complete, and waits until all of it is checked and durable.
-    pub(super) async fn finish(self) -> Result<StoredArchive, BackupError> {
+    pub(super) async fn finish(self) -> Result<StoredArchive<C>, BackupError> {
         // A worker that has stopped no longer listens; its result says why.
         let _ = self.parts.send(Part::End).await;
         drop(self.parts);
@@ -124,14 +127,18 @@ impl Sink {
     }
 }
 
-fn write(writing: Writing, mut parts: mpsc::Receiver<Part>) -> Result<StoredArchive, BackupError> {
+fn write<P: Passage<Frames>>(
+    writing: Writing,
+    passage: impl FnOnce(Frames) -> P,
+    mut parts: mpsc::Receiver<Part>,
+) -> Result<StoredArchive<P::Contents>, BackupError> {
     let compression = match writing.compression {
         CompressionChoice::None => Compression::None,
         CompressionChoice::Zstd(level) => Compression::Zstd { level },
     };
     let frames =
         FrameWriter::new(writing.file, compression, writing.threads).map_err(BackupError::Write)?;
-    let mut pass = Pass::new(frames, writing.edit);
+    let mut pass = passage(frames);
     let mut received = 0;
     loop {
         match parts.blocking_recv() {

@@ -1,4 +1,4 @@
-//! Exports and imports of instances.
+//! Exports and imports of instances, custom volumes and buckets.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -13,9 +13,10 @@ use tokio::task::JoinHandle;
 use super::Error;
 use super::client::Client;
 use super::event::EventStream;
+use super::exportable::Exportable;
 use super::operation::{Operation, OperationError};
-use super::request::{Request, open};
-use crate::model::{InstanceName, PoolName, ProjectName};
+use super::request::{decode_segment, open};
+use crate::model::PoolName;
 
 /// How long after a stream's end the operation may take to say how it ended.
 const VERDICT: Duration = Duration::from_secs(20);
@@ -28,7 +29,7 @@ pub struct BackupRequest {
     /// When the server deletes it.
     pub expires_at: Option<Timestamp>,
     /// Leave snapshots out.
-    pub instance_only: bool,
+    pub without_snapshots: bool,
     /// Use the storage driver's own format.
     pub optimized: bool,
 }
@@ -36,12 +37,12 @@ pub struct BackupRequest {
 impl BackupRequest {
     /// The request as the API takes it. The server is never asked to compress: it does not say when
     /// that fails.
-    fn body(&self) -> serde_json::Value {
-        let mut body = json!({
-            "instance_only": self.instance_only,
-            "optimized_storage": self.optimized,
-            "compression_algorithm": "none",
-        });
+    fn body(&self, what: &Exportable) -> serde_json::Value {
+        let mut body = json!({ "compression_algorithm": "none" });
+        if let Some(only) = what.only_key() {
+            body[only] = json!(self.without_snapshots);
+            body["optimized_storage"] = json!(self.optimized);
+        }
         if let Some(name) = &self.name {
             body["name"] = json!(name);
         }
@@ -107,25 +108,32 @@ impl Outcome {
     }
 }
 
+/// What an import sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportContent {
+    /// An export.
+    Archive,
+    /// The raw content of an ISO volume (`backup_iso`).
+    Iso,
+}
+
 /// Where an import goes to.
 #[derive(Debug, Clone)]
-pub struct ImportHeaders {
-    /// The name of the instance.
-    pub name: InstanceName,
-    /// The pool; none for the one that the archive names.
+pub struct Import {
+    /// What it becomes.
+    pub to: Exportable,
+    /// For an instance: its pool; none for the one that the archive names.
     pub pool: Option<PoolName>,
+    /// What is sent.
+    pub content: ImportContent,
 }
 
 impl Client {
-    /// The names of the backups of an instance that the server keeps.
-    pub async fn backups(
-        &self,
-        project: &ProjectName,
-        name: &InstanceName,
-    ) -> Result<Vec<String>, Error> {
-        let segments = ["instances", name.as_str(), "backups"];
-        let action = format!("list the backups of `{name}`");
-        let all: Vec<serde_json::Value> = self.list(&segments, Some(project), &action).await?;
+    /// The names of the backups of something that the server keeps.
+    pub async fn backups(&self, what: &Exportable) -> Result<Vec<String>, Error> {
+        let action = format!("list the backups of `{what}`");
+        let get = what.request(Method::GET, &["backups"], action);
+        let all: Vec<serde_json::Value> = self.list_at(get).await?;
         let last = |item: &serde_json::Value| {
             let name = item["name"].as_str().unwrap_or_default();
             name.rsplit('/').next().unwrap_or_default().to_owned()
@@ -136,31 +144,23 @@ impl Client {
     /// Has the server make a backup that it keeps.
     pub async fn create_backup(
         &self,
-        project: &ProjectName,
-        name: &InstanceName,
+        what: &Exportable,
         request: &BackupRequest,
     ) -> Result<Operation, Error> {
-        let action = format!("export instance `{name}`");
-        let post = Request::new(
-            Method::POST,
-            &["instances", name.as_str(), "backups"],
-            action,
-        );
-        self.begin(&post.project(project).json(request.body()))
-            .await
+        let action = format!("export {} `{what}`", what.noun());
+        let post = what.request(Method::POST, &["backups"], action);
+        self.begin(&post.json(request.body(what))).await
     }
 
     /// Downloads a backup that the server keeps, from an offset on; from its end on nothing comes.
     pub async fn download_backup(
         &self,
-        project: &ProjectName,
-        name: &InstanceName,
+        what: &Exportable,
         backup: &str,
         offset: u64,
     ) -> Result<Download, Error> {
-        let action = format!("download the export of `{name}`");
-        let segments = ["instances", name.as_str(), "backups", backup, "export"];
-        let mut get = Request::get(&segments, action.clone()).project(project);
+        let action = format!("download the export of `{what}`");
+        let mut get = what.request(Method::GET, &["backups", backup, "export"], action.clone());
         if offset > 0 {
             get = get.header("range", &format!("bytes={offset}-"));
         }
@@ -188,37 +188,26 @@ impl Client {
     }
 
     /// Deletes a backup that the server keeps.
-    pub async fn delete_backup(
-        &self,
-        project: &ProjectName,
-        name: &InstanceName,
-        backup: &str,
-    ) -> Result<Operation, Error> {
-        let action = format!("delete backup `{backup}` of `{name}`");
-        let segments = ["instances", name.as_str(), "backups", backup];
-        self.begin(&Request::new(Method::DELETE, &segments, action).project(project))
-            .await
+    pub async fn delete_backup(&self, what: &Exportable, backup: &str) -> Result<Operation, Error> {
+        let action = format!("delete backup `{backup}` of `{what}`");
+        let delete = what.request(Method::DELETE, &["backups", backup], action);
+        self.begin(&delete).await
     }
 
     /// Has the server stream an export while it makes it (`direct_backup`).
     pub async fn direct_backup(
         &self,
-        project: &ProjectName,
-        name: &InstanceName,
+        what: &Exportable,
         request: &BackupRequest,
     ) -> Result<DirectBackup, Error> {
-        let action = format!("export instance `{name}`");
+        let action = format!("export {} `{what}`", what.noun());
         // Before the request, or the operation may have ended before anybody listens.
-        let events = self.events(project).await;
+        let events = self.events(what.project()).await;
         let events = events
             .inspect_err(|error| tracing::debug!(%error, "no events"))
             .ok();
-        let post = Request::new(
-            Method::POST,
-            &["instances", name.as_str(), "backups"],
-            action.clone(),
-        );
-        let post = post.project(project).json(request.body());
+        let post = what.request(Method::POST, &["backups"], action.clone());
+        let post = post.json(request.body(what));
         let post = post.header("accept", "application/octet-stream");
         let response = self.send(&post, None).await?;
         let kind = response
@@ -232,7 +221,7 @@ impl Client {
                 cause: None,
             });
         }
-        let watched = events.map(|events| tokio::spawn(watch(events, name.as_str().to_owned())));
+        let watched = events.map(|events| tokio::spawn(watch(events, what.clone())));
         Ok(DirectBackup {
             stream: chunks(response, action),
             outcome: Outcome(watched),
@@ -243,17 +232,20 @@ impl Client {
     /// sending.
     pub async fn import_backup(
         &self,
-        project: &ProjectName,
-        headers: &ImportHeaders,
+        import: &Import,
         body: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
     ) -> Result<Operation, Error> {
-        let action = format!("import instance `{}`", headers.name);
-        let mut post = Request::new(Method::POST, &["instances"], action.clone())
-            .project(project)
+        let to = &import.to;
+        let action = format!("import {} `{to}`", to.noun());
+        let mut post = to
+            .request_to_list(Method::POST, action.clone())
             .header("content-type", "application/octet-stream")
-            .header("x-incus-name", headers.name.as_str());
-        if let Some(pool) = &headers.pool {
+            .header("x-incus-name", to.name().as_str());
+        if let Some(pool) = &import.pool {
             post = post.header("x-incus-pool", pool.as_str());
+        }
+        if import.content == ImportContent::Iso {
+            post = post.header("x-incus-type", "iso");
         }
         let response = self
             .send(&post, Some(reqwest::Body::wrap_stream(body)))
@@ -281,13 +273,13 @@ fn chunks(response: reqwest::Response, action: String) -> ChunkStream {
     )
 }
 
-/// Waits for the end of the first export of an instance that begins from now on.
-async fn watch(mut events: EventStream, name: String) -> Option<Result<(), OperationError>> {
+/// Waits for the end of the first export of something that begins from now on.
+async fn watch(mut events: EventStream, what: Exportable) -> Option<Result<(), OperationError>> {
     let mut id: Option<String> = None;
     while let Some(operation) = events.next().await {
         let ours = match &id {
             Some(id) => operation.id == *id,
-            None => is_export_of(&operation, &name),
+            None => is_export_of(&operation, &what),
         };
         if !ours {
             continue;
@@ -300,14 +292,20 @@ async fn watch(mut events: EventStream, name: String) -> Option<Result<(), Opera
     None
 }
 
-fn is_export_of(operation: &Operation, name: &str) -> bool {
-    let urls = operation
+fn is_export_of(operation: &Operation, what: &Exportable) -> bool {
+    let own = what.path(&[]);
+    let mut urls = operation
         .resources
         .iter()
         .flatten()
         .flat_map(|(_, urls)| urls);
-    operation.description == "Backing up instance"
-        && urls
-            .map(|url| url.split('?').next().unwrap_or(url))
-            .any(|url| url.split('/').any(|segment| segment == name))
+    operation.description == what.exporting()
+        && urls.any(|url| {
+            let path = url.split('?').next().unwrap_or(url);
+            let segments: Vec<String> = path.split('/').map(decode_segment).collect();
+            // The first is the list's own name, which has more than one: `containers` is `instances`.
+            own.iter()
+                .skip(1)
+                .all(|own| segments.iter().any(|segment| segment == own))
+        })
 }

@@ -18,6 +18,7 @@ mod error;
 mod event;
 mod exec;
 mod export;
+mod exportable;
 mod instance;
 mod object;
 mod operation;
@@ -31,7 +32,10 @@ pub use connect::ConnectError;
 pub use environment::Environment;
 pub use error::Error;
 pub use exec::{Command, ExecError, Executed};
-pub use export::{BackupRequest, ChunkStream, DirectBackup, Download, ImportHeaders, Outcome};
+pub use export::{
+    BackupRequest, ChunkStream, DirectBackup, Download, Import, ImportContent, Outcome,
+};
+pub use exportable::Exportable;
 pub use instance::{Device, ETag, Instance, InstanceSnapshot, StateChange};
 pub use object::{Pool, Profile, Project};
 pub use operation::{Operation, OperationError};

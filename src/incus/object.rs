@@ -135,13 +135,22 @@ impl Client {
         project: Option<&ProjectName>,
         action: &str,
     ) -> Result<Vec<T>, Error> {
-        let mut request = Request::get(segments, action).with("recursion", "1");
+        let mut request = Request::get(segments, action);
         if let Some(project) = project {
             request = request.project(project);
         }
+        self.list_at(request).await
+    }
+
+    /// The objects that a request lists.
+    pub(super) async fn list_at<T: serde::de::DeserializeOwned>(
+        &self,
+        request: Request,
+    ) -> Result<Vec<T>, Error> {
+        let request = request.with("recursion", "1");
         let (value, _) = self.read(&request).await?;
         // Go writes an empty list as null.
-        let all: Option<Vec<T>> = decode(value, action)?;
+        let all: Option<Vec<T>> = decode(value, &request.action)?;
         Ok(all.unwrap_or_default())
     }
 }

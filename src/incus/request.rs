@@ -97,6 +97,23 @@ fn encode(segment: &str) -> String {
     out
 }
 
+/// Reads a segment of a path that the server wrote.
+pub(super) fn decode_segment(segment: &str) -> String {
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escaped = match (first, tail) {
+            (b'%', [high, low, ..]) => std::str::from_utf8(&[*high, *low])
+                .ok()
+                .and_then(|hex| u8::from_str_radix(hex, 16).ok()),
+            _ => None,
+        };
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 impl Client {
     /// Sends a request and gives the answer as it comes.
     pub(super) async fn send(
@@ -111,7 +128,8 @@ impl Client {
             .request(request.method.clone(), url)
             .query(&request.query);
         for (name, value) in &request.headers {
-            builder = builder.header(*name, value);
+            // As bytes: the name of a volume may have letters that are not ASCII.
+            builder = builder.header(*name, value.as_bytes());
         }
         builder = match (body, &request.body) {
             (Some(body), _) => builder.body(body),
@@ -174,6 +192,17 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Does something that some servers do at once, and others make an operation of.
+    pub(super) async fn begin_or_do(&self, request: &Request) -> Result<Option<Operation>, Error> {
+        let (envelope, _) = self.exchange(request).await?;
+        match envelope.kind.as_str() {
+            "async" => Ok(Some(Operation::parse(envelope.metadata, &request.action)?)),
+            _ => Ok(None),
+        }
+    }
+}
+
 /// Opens an envelope.
 pub(super) async fn open(response: Response, action: &str) -> Result<Envelope, Error> {
     let status = response.status();
@@ -224,4 +253,27 @@ pub(super) fn decode<T: serde::de::DeserializeOwned>(
         action: action.to_owned(),
         cause: Some(cause),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("plain-1.x")]
+    #[case("with space")]
+    #[case("100%25 é/?#")]
+    fn a_segment_comes_back_as_it_was(#[case] name: &str) {
+        assert_eq!(decode_segment(&encode(name)), name);
+    }
+
+    #[rstest]
+    #[case("a+b%20c", "a+b c")]
+    #[case("100%", "100%")]
+    #[case("%zz", "%zz")]
+    fn what_is_no_escape_stands_for_itself(#[case] segment: &str, #[case] name: &str) {
+        assert_eq!(decode_segment(segment), name);
+    }
 }

@@ -8,12 +8,12 @@ use futures_util::StreamExt as _;
 
 use super::error::RestoreError;
 use super::finish::{Finish, finish};
+use super::import::{self, Importing};
 use super::plan::Work;
 use super::replace::replace;
 use super::request::Options;
-use super::send::{Source, Upload};
-use crate::archive::{Contents, Placement};
-use crate::incus::{Client, ImportHeaders, OperationError};
+use crate::archive::{Contents, Pass, Placement};
+use crate::incus::{Client, Exportable, Import, ImportContent};
 use crate::model::{InstanceName, Owner, RunId};
 use crate::plan::{Approved, Failure, Outcome, Report, Row};
 use crate::progress::{Cancel, Progress, Task};
@@ -129,78 +129,24 @@ pub(super) async fn import(
     name: &InstanceName,
     task: &Arc<dyn Task>,
 ) -> Result<Contents, RestoreError> {
-    let upload = open(context, work, name, task).await?;
-    let (body, verdict) = upload.split();
-    let headers = ImportHeaders {
-        name: name.clone(),
-        pool: work.pool.clone(),
-    };
-    let client = &context.client;
-    let sent = tokio::select! {
-        sent = client.import_backup(&work.project, &headers, body) => sent,
-        () = context.cancel.cancelled() => return Err(RestoreError::Interrupted),
-    };
-    // Where the archive is bad the upload failed because of it, and the verdict is the reason.
-    let operation = match (sent, verdict.wait().await?) {
-        (Ok(operation), Some(contents)) => (operation, contents),
-        (Ok(operation), None) => {
-            let _ = client.wait(&operation, &Cancel::new(), |_| ()).await;
-            remove(context, work, name).await?;
-            return Err(RestoreError::NothingCame(name.clone()));
-        }
-        (Err(error), _) => return Err(error.into()),
-    };
-    let (operation, contents) = operation;
-    task.phase("unpacking on the server", None);
-    match client
-        .wait(&operation, &context.cancel, |status| task.detail(status))
-        .await
-    {
-        Err(OperationError::Cancelled) => {
-            // An import cannot be cancelled: it must have ended before it can be removed.
-            let _ = client.wait(&operation, &Cancel::new(), |_| ()).await;
-            remove(context, work, name).await?;
-            return Err(RestoreError::Interrupted);
-        }
-        // Where its result is lost the instance itself is asked for below.
-        Ok(()) | Err(OperationError::Vanished { .. }) => {}
-        Err(error) => return Err(error.into()),
-    }
-    match client.instance(&work.project, name).await? {
-        Some(_) => Ok(contents),
-        None => Err(RestoreError::NothingCame(name.clone())),
-    }
-}
-
-async fn open(
-    context: &Context,
-    work: &Work,
-    name: &InstanceName,
-    task: &Arc<dyn Task>,
-) -> Result<Upload, RestoreError> {
-    let (target, id) = (context.target.clone(), work.stored.id.clone());
-    let opened = tokio::task::spawn_blocking(move || target.open(&id))
-        .await
-        .map_err(|_| RestoreError::Worker)??;
-    let manifest = opened.manifest().clone();
-    let stored_size = manifest
-        .archive
-        .as_ref()
-        .map(|archive| archive.stored_size.0);
-    task.phase("sending", stored_size);
     let placement = Placement {
         name: name.clone(),
         pool: work.pool.clone(),
         identity: work.identity,
     };
-    let version = work.stored.id.version;
-    let source = Source {
-        opened,
-        manifest,
-        version,
-        edit: Some(Box::new(placement)),
+    let importing = Importing {
+        context,
+        stored: &work.stored,
+        import: Import {
+            to: Exportable::instance(work.project.clone(), name),
+            pool: work.pool.clone(),
+            content: ImportContent::Archive,
+        },
+        task,
     };
-    Ok(Upload::start(source, task.clone()))
+    importing
+        .run(|withhold| Pass::new(withhold, Some(Box::new(placement))))
+        .await
 }
 
 /// Deletes what this run imported; one that is not there is as good.
@@ -209,18 +155,7 @@ pub(super) async fn remove(
     work: &Work,
     name: &InstanceName,
 ) -> Result<(), RestoreError> {
-    let client = &context.client;
-    match client.delete_instance(&work.project, name).await {
-        Err(error) if error.is_not_found() => Ok(()),
-        Err(error) => Err(error.into()),
-        Ok(operation) => match client.wait(&operation, &Cancel::new(), |_| ()).await {
-            Ok(()) => Ok(()),
-            Err(error) => match client.instance(&work.project, name).await? {
-                None => Ok(()),
-                Some(_) => Err(error.into()),
-            },
-        },
-    }
+    import::remove(context, &Exportable::instance(work.project.clone(), name)).await
 }
 
 /// Starts the instance, if that was asked for.

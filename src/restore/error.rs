@@ -1,7 +1,7 @@
 //! What can go wrong when something is restored.
 
 use crate::archive::ArchiveError;
-use crate::incus;
+use crate::incus::{self, Exportable};
 use crate::model::{InstanceName, InvalidName, ProjectName, Version};
 use crate::target::TargetError;
 use crate::temporary::ChangeError;
@@ -27,9 +27,10 @@ pub enum RestoreError {
     /// The instance to be replaced has gone since the plan was made.
     #[error("instance `{0}` is gone: the plan is outdated")]
     Gone(InstanceName),
-    /// The server said the import was done, but there is no instance.
-    #[error("the server finished the import of `{0}`, but there is no such instance")]
-    NothingCame(InstanceName),
+    /// The server said the import was done, but nothing is there.
+    #[error("the server finished the import of {noun} `{what}`, but it is not there",
+        noun = .0.noun(), what = .0)]
+    NothingCame(Exportable),
     /// The replacement failed; the old instance is back.
     #[error("cannot replace `{name}`; it is as it was")]
     NotReplaced {

@@ -16,6 +16,7 @@ mod apply;
 mod error;
 mod finish;
 mod gather;
+mod import;
 mod plan;
 mod replace;
 mod request;

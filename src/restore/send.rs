@@ -13,7 +13,7 @@ use sha2::Digest as _;
 use tokio::sync::mpsc;
 
 use super::error::{Damage, RestoreError};
-use crate::archive::{ArchiveError, Contents, Edit, Pass, decoder};
+use crate::archive::{ArchiveError, Passage, decoder};
 use crate::model::{Sha256, Version};
 use crate::progress::Task;
 use crate::target::{Manifest, Opened};
@@ -28,27 +28,26 @@ pub(super) struct Source {
     pub(super) opened: Box<dyn Opened>,
     pub(super) manifest: Manifest,
     pub(super) version: Version,
-    pub(super) edit: Option<Box<dyn Edit + Send>>,
 }
 
 /// A body to send, and the verdict on it that is known at its end.
-pub(super) struct Upload {
+pub(super) struct Upload<C> {
     chunks: mpsc::Receiver<io::Result<Chunk>>,
-    pub(super) verdict: Verdict,
+    verdict: Verdict<C>,
 }
 
 /// The reader's verdict.
-pub(super) struct Verdict {
-    worker: tokio::task::JoinHandle<Result<Contents, Damage>>,
+pub(super) struct Verdict<C> {
+    worker: tokio::task::JoinHandle<Result<C, Damage>>,
     version: Version,
     unwanted: Arc<AtomicBool>,
 }
 
-impl Verdict {
+impl<C> Verdict<C> {
     /// What the archive holds, or what is wrong with it.
     ///
     /// `Ok(None)` when the server stopped listening first: then its answer says why.
-    pub(super) async fn wait(self) -> Result<Option<Contents>, RestoreError> {
+    pub(super) async fn wait(self) -> Result<Option<C>, RestoreError> {
         let version = self.version;
         match self.worker.await.map_err(|_| RestoreError::Worker)? {
             Ok(contents) => Ok(Some(contents)),
@@ -58,15 +57,24 @@ impl Verdict {
     }
 }
 
-impl Upload {
-    /// Begins to read.
-    pub(super) fn start(source: Source, task: Arc<dyn Task>) -> Self {
+impl<C: Send + 'static> Upload<C> {
+    /// Begins to read; `passage` makes what checks and rewrites the archive on its way.
+    pub(super) fn start<P: Passage<Withhold, Contents = C>>(
+        source: Source,
+        task: Arc<dyn Task>,
+        passage: impl FnOnce(Withhold) -> P + Send + 'static,
+    ) -> Self {
         let (sender, chunks) = mpsc::channel(WAITING);
         let unwanted = Arc::new(AtomicBool::new(false));
         let version = source.version;
         let gone = unwanted.clone();
         let worker = tokio::task::spawn_blocking(move || {
-            let read = read(source, &sender, &task, &gone);
+            let withhold = Withhold {
+                sender: sender.clone(),
+                unwanted: gone,
+                held: BytesMut::with_capacity(2 * CHUNK),
+            };
+            let read = read(&source, passage(withhold), task);
             if read.is_err() {
                 // The body must not end as if it were whole.
                 let _ = sender.blocking_send(Err(io::Error::other("the archive is damaged")));
@@ -88,7 +96,7 @@ impl Upload {
         self,
     ) -> (
         impl futures_util::Stream<Item = io::Result<Chunk>> + Send + 'static,
-        Verdict,
+        Verdict<C>,
     ) {
         let body = stream::unfold(self.chunks, |mut chunks| async move {
             chunks.recv().await.map(|chunk| (chunk, chunks))
@@ -97,12 +105,11 @@ impl Upload {
     }
 }
 
-fn read(
-    source: Source,
-    sender: &mpsc::Sender<io::Result<Chunk>>,
-    task: &Arc<dyn Task>,
-    unwanted: &AtomicBool,
-) -> Result<Contents, Damage> {
+fn read<P: Passage<Withhold>>(
+    source: &Source,
+    mut passage: P,
+    task: Arc<dyn Task>,
+) -> Result<P::Contents, Damage> {
     let archive = source.manifest.archive.as_ref().ok_or(Damage::Digest)?;
     let file = source
         .opened
@@ -111,21 +118,15 @@ fn read(
     let mut hashed = Hashed {
         inner: file,
         hasher: sha2::Sha256::new(),
-        task: task.clone(),
+        task,
     };
-    let withhold = Withhold {
-        sender,
-        unwanted,
-        held: BytesMut::with_capacity(2 * CHUNK),
-    };
-    let mut pass = Pass::new(withhold, source.edit);
     let copied = if archive.compression == "none" {
-        copy(&mut hashed, &mut pass)
+        copy(&mut hashed, &mut passage)
     } else {
-        copy(&mut decoder(&mut hashed), &mut pass)
+        copy(&mut decoder(&mut hashed), &mut passage)
     };
     copied?;
-    let (withhold, contents) = pass.finish()?;
+    let (withhold, contents) = passage.finish()?;
     // Whatever follows the last frame belongs to the file, and so to its checksum.
     io::copy(&mut hashed, &mut io::sink()).map_err(Damage::Read)?;
     let digest = Sha256(hashed.hasher.finalize().into());
@@ -168,13 +169,13 @@ impl<R: Read> Read for Hashed<R> {
 }
 
 /// Sends what is written in chunks, but keeps the last [`CHUNK`] of it until it is released.
-struct Withhold<'a> {
-    sender: &'a mpsc::Sender<io::Result<Chunk>>,
-    unwanted: &'a AtomicBool,
+pub(super) struct Withhold {
+    sender: mpsc::Sender<io::Result<Chunk>>,
+    unwanted: Arc<AtomicBool>,
     held: BytesMut,
 }
 
-impl Withhold<'_> {
+impl Withhold {
     fn send(&self, chunk: Chunk) -> io::Result<()> {
         self.sender.blocking_send(Ok(chunk)).map_err(|_| {
             self.unwanted.store(true, Ordering::Release);
@@ -191,7 +192,7 @@ impl Withhold<'_> {
     }
 }
 
-impl Write for Withhold<'_> {
+impl Write for Withhold {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.held.extend_from_slice(bytes);
         while self.held.len() >= 2 * CHUNK {

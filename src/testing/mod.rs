@@ -4,3 +4,4 @@
 pub mod fake;
 pub mod tarball;
 pub mod target_suite;
+pub mod volume_tar;

@@ -344,7 +344,7 @@ fn text(object: &Map<String, Value>, key: &str) -> String {
     clippy::expect_used,
     reason = "a JSON value is always a YAML document; this is for tests only"
 )]
-fn yaml(value: &Value) -> String {
+pub(super) fn yaml(value: &Value) -> String {
     serde_saphyr::to_string(value).expect("a JSON value is a YAML document")
 }
 

@@ -13,6 +13,7 @@
 )]
 
 mod archive;
+mod archive_volumes;
 mod fake;
 mod generated;
 mod hooks;
