@@ -70,6 +70,7 @@ pub(super) fn describe(context: &Context, subject: &Subject, taken: Taken) -> Ma
             hooks,
             missing_snapshots: had.filter(|name| !index.snapshots.contains(name)).collect(),
         }),
+        image: None,
         requires: Requires {
             pools: vec![pool.to_string()],
             ..needs

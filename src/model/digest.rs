@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct InvalidDigest(pub String);
 
 /// A SHA-256 digest, written in 64 lower-case hexadecimal digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Sha256(pub [u8; 32]);
 

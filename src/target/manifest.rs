@@ -67,6 +67,9 @@ pub struct Manifest {
     /// What an instance was like.
     #[serde(default)]
     pub instance: Option<InstanceFacts>,
+    /// What an image is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageFacts>,
     /// What a restore needs to find on the server.
     #[serde(default)]
     pub requires: Requires,
@@ -144,6 +147,29 @@ pub struct HookRun {
     pub duration_ms: u64,
 }
 
+/// What an image is. Of a split image [`Manifest::archive`] is the root file system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageFacts {
+    /// Of a container or of a virtual machine.
+    #[serde(rename = "type")]
+    pub image_type: InstanceType,
+    /// Its architecture.
+    pub architecture: String,
+    /// What it says it is.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// What it was also called.
+    pub aliases: Vec<String>,
+    /// The SHA-256 of its files, one after the other: its fingerprint, but for OCI images.
+    pub content: Sha256,
+    /// When it came to the server, in the server's words.
+    #[serde(default)]
+    pub uploaded_at: String,
+    /// The metadata of a split image.
+    #[serde(default)]
+    pub metadata: Option<ArchiveFacts>,
+}
+
 /// What a restore needs to find on the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -178,6 +204,15 @@ impl Manifest {
             return Err(InvalidManifest::Format(format));
         }
         Ok(serde_json::from_slice(bytes)?)
+    }
+
+    /// The files that hold data, in the order in which they belong together.
+    pub fn data_files(&self) -> impl Iterator<Item = &ArchiveFacts> {
+        let metadata = self
+            .image
+            .as_ref()
+            .and_then(|image| image.metadata.as_ref());
+        metadata.into_iter().chain(&self.archive)
     }
 
     /// Writes a manifest.

@@ -24,8 +24,8 @@ pub use directory::{DirectoryTarget, Probe};
 pub use error::TargetError;
 pub use location::{Location, LocationError};
 pub use manifest::{
-    ArchiveFacts, HookFacts, HookRun, InstanceFacts, InvalidManifest, Manifest, ManifestOptions,
-    Requires,
+    ArchiveFacts, HookFacts, HookRun, ImageFacts, InstanceFacts, InvalidManifest, Manifest,
+    ManifestOptions, Requires,
 };
 pub use seam::{
     Draft, DraftFile, ExclusiveLock, Filter, Opened, SourceFacts, State, Stored, StoredId, Target,

@@ -45,6 +45,24 @@ pub trait Draft: Send {
     /// Begins a file.
     fn create(&mut self, file: &str) -> Result<Box<dyn DraftFile>, TargetError>;
 
+    /// Takes a file of another version as a file of the same name of this one, so that its bytes are
+    /// stored once.
+    ///
+    /// The bytes are read first, and must have this checksum. From then on each version has the file
+    /// as its own: whichever is deleted first, the other stays whole, and a draft that is dropped
+    /// leaves the other as it was. `None`, with nothing changed, where the file cannot be shared: it
+    /// is gone, being deleted or damaged, or the storage cannot do that. The caller then stores it
+    /// again.
+    fn share(
+        &mut self,
+        of: &StoredId,
+        file: &str,
+        sha256: Sha256,
+    ) -> Result<Option<Written>, TargetError> {
+        let _ = (of, file, sha256);
+        Ok(None)
+    }
+
     /// Writes checksums and manifest, and makes the version appear.
     fn commit(self: Box<Self>, manifest: Manifest) -> Result<Stored, TargetError>;
 }

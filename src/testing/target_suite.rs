@@ -60,6 +60,8 @@ macro_rules! target_suite {
             two_drafts_of_one_second_get_two_versions,
             versions_are_listed_by_source_resource_and_time,
             a_version_is_deleted_alone_and_is_gone,
+            a_file_that_is_shared_outlives_either_version,
+            what_is_damaged_or_being_deleted_is_not_shared,
             who_creates_or_reads_keeps_who_deletes_away,
             who_deletes_keeps_everybody_away,
             another_server_is_refused_under_the_same_name,
@@ -134,6 +136,7 @@ pub fn manifest(id: &StoredId, plain: u64, written: Written) -> Manifest {
             members: 1,
         }),
         instance: None,
+        image: None,
         requires: Requires::default(),
     }
 }
@@ -188,6 +191,76 @@ fn stored(bench: &dyn Bench, name: &str, at: i8, bytes: &[u8]) -> StoredId {
     let resource = instance(name);
     let stored = store(&*target, &server("here", 1), (&resource, second(at)), bytes);
     stored.unwrap().id
+}
+
+/// Stores a version whose archive is shared with another's, or stored again where that cannot be.
+fn store_shared(bench: &dyn Bench, of: &StoredId, name: &str, bytes: &[u8]) -> StoredId {
+    let (target, source, resource) = (bench.open(), server("here", 1), instance(name));
+    let mut draft = target.begin(&source.name, &resource, second(1)).unwrap();
+    let shared = draft.share(of, ARCHIVE, Sha256::of(bytes)).unwrap();
+    let written = match shared {
+        Some(written) => written,
+        None => fill(&mut *draft, bytes).unwrap(),
+    };
+    let id = StoredId {
+        resource,
+        ..of.clone()
+    };
+    let manifest = manifest(&id, bytes.len() as u64, written);
+    draft.commit(manifest).unwrap().id
+}
+
+/// Two versions that share a file do not need each other, and a draft that is dropped takes nothing
+/// away.
+pub fn a_file_that_is_shared_outlives_either_version(bench: &dyn Bench) {
+    for (name, first_goes) in [("web", true), ("db", false)] {
+        let one = stored(bench, name, 1, b"shared");
+        let target = bench.open();
+        let other = instance("dropped");
+        let mut draft = target.begin(&one.source, &other, second(1)).unwrap();
+        draft.share(&one, ARCHIVE, Sha256::of(b"shared")).unwrap();
+        drop(draft);
+        assert_eq!(bench.left_over(), Vec::<String>::new());
+        let two = store_shared(bench, &one, &format!("{name}-copy"), b"shared");
+        let (goes, stays) = if first_goes { (one, two) } else { (two, one) };
+        let lock = target.lock(&goes.source, &goes.resource).unwrap();
+        lock.delete(goes.version).unwrap();
+        drop(lock);
+        assert_eq!(content(&*target, &stays), b"shared");
+        assert_eq!(bench.left_over(), Vec::<String>::new());
+    }
+}
+
+/// Only what holds what it should is shared, and nobody waits for a deletion.
+pub fn what_is_damaged_or_being_deleted_is_not_shared(bench: &dyn Bench) {
+    let one = stored(bench, "web", 1, b"shared");
+    let target = bench.open();
+    let mut draft = target
+        .begin(&one.source, &instance("db"), second(1))
+        .unwrap();
+    assert_eq!(
+        draft.share(&one, ARCHIVE, Sha256::of(b"other")).unwrap(),
+        None
+    );
+    let lock = bench.open().lock(&one.source, &one.resource).unwrap();
+    assert_eq!(
+        draft.share(&one, ARCHIVE, Sha256::of(b"shared")).unwrap(),
+        None
+    );
+    drop(lock);
+    bench.damage(&one, Damage::CutArchive);
+    assert_eq!(
+        draft.share(&one, ARCHIVE, Sha256::of(b"shared")).unwrap(),
+        None
+    );
+    let lock = bench.open().lock(&one.source, &one.resource).unwrap();
+    lock.delete(one.version).unwrap();
+    assert_eq!(
+        draft.share(&one, ARCHIVE, Sha256::of(b"shared")).unwrap(),
+        None
+    );
+    assert!(draft.share(&one, "../x", Sha256::of(b"shared")).is_err());
+    fill(&mut *draft, b"again").unwrap();
 }
 
 /// A version is listed once it is complete, and not before.

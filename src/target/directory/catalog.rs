@@ -167,12 +167,13 @@ pub(super) fn read(id: StoredId, path: &Path) -> Stored {
         }
     };
     let (mut size, mut stored_size, mut state) = (Bytes(0), Bytes(0), State::Complete);
-    if let Some(archive) = &manifest.archive {
-        (size, stored_size) = (archive.size, archive.stored_size);
-        let found = is_file_name(&archive.file)
-            .then(|| fs::symlink_metadata(path.join(&archive.file)).ok())
+    for file in manifest.data_files() {
+        size += file.size;
+        stored_size += file.stored_size;
+        let found = is_file_name(&file.file)
+            .then(|| fs::symlink_metadata(path.join(&file.file)).ok())
             .flatten();
-        if !found.is_some_and(|file| file.is_file() && file.len() == archive.stored_size.0) {
+        if !found.is_some_and(|found| found.is_file() && found.len() == file.stored_size.0) {
             state = State::Damaged;
         }
     }

@@ -15,6 +15,7 @@ use super::files::{
 };
 use super::lock::{Lock, shared_and_clear};
 use super::place::DirectoryTarget;
+use super::share;
 use crate::model::{Bytes, ResourceId, RunId, Sha256, SourceName, Version};
 use crate::target::checksums::is_file_name;
 use crate::target::error::At as _;
@@ -26,6 +27,7 @@ use crate::target::{
 type Finished = Arc<Mutex<BTreeMap<String, Sha256>>>;
 
 struct DirectoryDraft {
+    target: DirectoryTarget,
     id: StoredId,
     folder: PathBuf,
     partial: PathBuf,
@@ -46,6 +48,7 @@ pub(super) fn begin(
     make_folders(&target.root, &folder)?;
     let partial = folder.join(format!(".partial-{version}-{}", RunId::begin().short()));
     let draft = DirectoryDraft {
+        target: target.clone(),
         id: StoredId {
             source: source.clone(),
             resource: resource.clone(),
@@ -76,6 +79,23 @@ impl Draft for DirectoryDraft {
             size: 0,
             finished: self.finished.clone(),
         }))
+    }
+
+    fn share(
+        &mut self,
+        of: &StoredId,
+        file: &str,
+        sha256: Sha256,
+    ) -> Result<Option<Written>, TargetError> {
+        if !is_file_name(file) {
+            return Err(TargetError::FileName(file.to_owned()));
+        }
+        let shared = share::share(&self.target, of, file, (&self.partial, sha256))?;
+        if let Some(written) = shared {
+            let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+            finished.insert(file.to_owned(), written.sha256);
+        }
+        Ok(shared)
     }
 
     fn commit(mut self: Box<Self>, manifest: Manifest) -> Result<Stored, TargetError> {

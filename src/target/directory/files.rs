@@ -97,6 +97,12 @@ pub(super) fn rename_folder(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
+/// Gives a file another name beside the one that it has.
+pub(super) fn link_file(file: &Path, name: &Path) -> io::Result<()> {
+    step("link")?;
+    fs::hard_link(file, name)
+}
+
 /// Removes a file.
 pub(super) fn remove_file(path: &Path) -> io::Result<()> {
     step("unlink")?;
@@ -134,12 +140,9 @@ pub(super) fn place_file(path: &Path, bytes: &[u8]) -> Result<(), TargetError> {
     let folder = path.parent().unwrap_or(path);
     clear_beside(path)?;
     let beside = folder.join(beside(path) + &Owner::current(&RunId::begin()).tag());
-    let placed = write_file(&beside, bytes).and_then(|()| {
-        let linked = step("link").and_then(|()| fs::hard_link(&beside, path));
-        match linked {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            result => result.at("create", path).and_then(|()| sync_folder(folder)),
-        }
+    let placed = write_file(&beside, bytes).and_then(|()| match link_file(&beside, path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        result => result.at("create", path).and_then(|()| sync_folder(folder)),
     });
     let removed = remove_file(&beside);
     placed?;

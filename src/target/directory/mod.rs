@@ -9,6 +9,9 @@
 //! ROOT/SOURCE/instances/PROJECT/NAME/.deleting-VERSION-X/ one that is being removed
 //! ```
 //!
+//! Files that hold the same bytes may be one file with several names (hard links): each version has
+//! it as its own.
+//!
 //! Folders have mode 0700 and files 0600, whatever the umask.
 
 mod catalog;
@@ -19,5 +22,6 @@ mod files;
 mod lock;
 mod open;
 mod place;
+mod share;
 
 pub use place::{DirectoryTarget, Probe};
