@@ -261,7 +261,8 @@ fn size_of_range(response: &reqwest::Response) -> Option<u64> {
     range.strip_prefix("bytes */")?.parse().ok()
 }
 
-fn chunks(response: reqwest::Response, action: String) -> ChunkStream {
+/// The chunks of an answer's body.
+pub(super) fn chunks(response: reqwest::Response, action: String) -> ChunkStream {
     let failed = move |cause| Error::Transport {
         action: action.clone(),
         cause,

@@ -19,7 +19,9 @@ mod event;
 mod exec;
 mod export;
 mod exportable;
+mod image;
 mod instance;
+mod multipart;
 mod object;
 mod operation;
 mod request;
@@ -36,6 +38,8 @@ pub use export::{
     BackupRequest, ChunkStream, DirectBackup, Download, Import, ImportContent, Outcome,
 };
 pub use exportable::Exportable;
+pub use image::{Image, ImageAlias, ImageDownload, ImageLayout, ImageUpload};
 pub use instance::{Device, ETag, Instance, InstanceSnapshot, StateChange};
+pub use multipart::{Framing, InvalidMultipart, Multipart, Piece};
 pub use object::{Pool, Profile, Project};
 pub use operation::{Operation, OperationError};

@@ -21,6 +21,18 @@ pub struct Project {
     pub config: BTreeMap<String, String>,
 }
 
+impl Project {
+    /// The project that its images are in: its own, or `default` where it has none of its own.
+    pub fn home_of_images(&self) -> ProjectName {
+        let own = self.config.get("features.images").map(String::as_str);
+        if self.name.as_str() == "default" || matches!(own, Some("true" | "1" | "yes" | "on")) {
+            self.name.clone()
+        } else {
+            ProjectName::default_project()
+        }
+    }
+}
+
 /// A storage pool.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Pool {

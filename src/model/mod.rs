@@ -23,8 +23,8 @@ pub use compression::{CompressionChoice, InvalidCompression};
 pub use consistency::{Consistency, Method};
 pub use digest::{InvalidDigest, Sha256};
 pub use name::{
-    InstanceName, InvalidName, PoolName, ProfileName, ProjectName, RemoteName, ResourceName,
-    SnapshotName, SourceName,
+    AliasName, InstanceName, InvalidName, PoolName, ProfileName, ProjectName, RemoteName,
+    ResourceName, SnapshotName, SourceName,
 };
 pub use owner::{InvalidOwner, Liveness, Owner};
 pub use resource::{InstanceType, Kind, ResourceId, Subject};

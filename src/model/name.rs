@@ -97,6 +97,11 @@ name!(
     ResourceName, "resource", plain
 );
 
+name!(
+    /// The name of an alias of an image, which may have slashes in it: `debian/12`.
+    AliasName, "image alias", alias
+);
+
 impl From<&InstanceName> for ResourceName {
     fn from(name: &InstanceName) -> Self {
         Self(name.0.clone())
@@ -128,6 +133,11 @@ fn plain(text: &str) -> Result<(), &'static str> {
         return Err("it contains a control character");
     }
     Ok(())
+}
+
+/// Any text that can be one segment of a path of the API, once it is encoded.
+fn alias(text: &str) -> Result<(), &'static str> {
+    plain(&text.replace('/', "-"))
 }
 
 fn remote(text: &str) -> Result<(), &'static str> {
@@ -180,6 +190,16 @@ mod tests {
             text.parse::<InstanceName>().err().map(|error| error.reason),
             reason
         );
+    }
+
+    #[rstest]
+    #[case("debian/12", true)]
+    #[case("a/../b", true)]
+    #[case("..", false)]
+    #[case("", false)]
+    #[case("a\nb", false)]
+    fn an_alias_may_have_slashes(#[case] text: &str, #[case] valid: bool) {
+        assert_eq!(text.parse::<AliasName>().is_ok(), valid);
     }
 
     #[test]
