@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::StreamExt as _;
+
 use super::hooks::{Commands, InvalidTimeout};
 use super::method::{Circumstances, Storage};
 use super::request::{Request, Scope};
@@ -11,6 +13,9 @@ use crate::temporary::Mark;
 
 use super::error::BackupError;
 
+/// How many instances are asked for their state at a time.
+const AT_A_TIME: usize = 8;
+
 /// What a plan is made from.
 #[derive(Debug)]
 pub struct Facts {
@@ -18,6 +23,8 @@ pub struct Facts {
     pub candidates: Vec<Candidate>,
     /// The instances that were asked for and do not exist.
     pub missing: Vec<(ProjectName, InstanceName)>,
+    /// How much more can be written to the target.
+    pub free: Option<Bytes>,
 }
 
 /// One instance, as far as the plan needs to know it.
@@ -46,15 +53,35 @@ pub struct Candidate {
     pub hooks: Result<Commands, InvalidTimeout>,
     /// The custom volumes that it mounts, as `POOL/NAME`.
     pub volumes: Vec<String>,
-    /// How large its newest stored version is: the best that is known of its size.
+    /// What its newest stored version held and took.
+    pub stored: Option<Sizes>,
+    /// How much its root disk takes, where no version of it is stored and the server says it.
     pub used: Option<Bytes>,
 }
 
-/// Reads what the plan needs. `sizes` tells how large the newest stored version of each is.
+/// How large a stored version is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// What it holds, uncompressed.
+    pub size: Bytes,
+    /// What its archive takes.
+    pub stored_size: Bytes,
+}
+
+/// What is known of a target before anything is written to it.
+#[derive(Debug, Default)]
+pub struct TargetFacts {
+    /// The newest complete version of each resource.
+    pub newest: BTreeMap<ResourceId, Sizes>,
+    /// How much more can be written.
+    pub free: Option<Bytes>,
+}
+
+/// Reads what the plan needs.
 pub async fn gather(
     client: &Client,
     request: &Request,
-    sizes: &BTreeMap<ResourceId, Bytes>,
+    target: &TargetFacts,
 ) -> Result<Facts, BackupError> {
     let pools: BTreeMap<String, Pool> = client
         .pools()
@@ -65,6 +92,7 @@ pub async fn gather(
     let mut facts = Facts {
         candidates: Vec::new(),
         missing: Vec::new(),
+        free: target.free,
     };
     for project in projects(client, &request.scope).await? {
         let instances = match &request.scope {
@@ -80,15 +108,39 @@ pub async fn gather(
             }
             _ => client.instances(&project.name).await?,
         };
-        facts.candidates.extend(instances.iter().map(|instance| {
+        let candidates = futures_util::stream::iter(&instances).map(|instance| {
             let id = ResourceId::instance(project.name.clone(), &instance.name);
-            Candidate {
-                used: sizes.get(&id).copied(),
-                ..candidate(&project, instance, &pools)
+            let stored = target.newest.get(&id).copied();
+            let candidate = candidate(&project, instance, &pools);
+            async move {
+                let used = match stored {
+                    None => usage(client, instance).await,
+                    Some(_) => None,
+                };
+                Candidate {
+                    stored,
+                    used,
+                    ..candidate
+                }
             }
-        }));
+        });
+        let candidates: Vec<Candidate> = candidates.buffered(AT_A_TIME).collect().await;
+        facts.candidates.extend(candidates);
     }
     Ok(facts)
+}
+
+/// How much an instance takes. That it cannot be told is no reason not to back it up.
+async fn usage(client: &Client, instance: &Instance) -> Option<Bytes> {
+    if instance.is_unreachable() {
+        return None;
+    }
+    let (device, _) = root_device(instance)?;
+    let usage = client.root_usage(&instance.project, &instance.name, device);
+    usage.await.unwrap_or_else(|error| {
+        tracing::debug!(%error, "its size is not known");
+        None
+    })
 }
 
 /// The projects of a scope. A project that does not exist is an error: the server lists nothing for
@@ -123,6 +175,7 @@ fn candidate(project: &Project, instance: &Instance, pools: &BTreeMap<String, Po
         backups_allowed: backups_allowed(&project.config),
         hooks: Commands::of(&instance.expanded_config),
         volumes: mounted_volumes(instance),
+        stored: None,
         used: None,
     }
 }

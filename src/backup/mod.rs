@@ -34,7 +34,7 @@ mod store;
 
 pub use apply::{Context, apply};
 pub use error::BackupError;
-pub use gather::{Facts, gather};
+pub use gather::{Facts, Sizes, TargetFacts, gather};
 pub use hooks::{Commands, HookError, InvalidTimeout};
 pub use plan::{Work, plan};
 pub use request::{Options, Request, Scope};

@@ -3,8 +3,8 @@
 use super::gather::{Candidate, Facts};
 use super::method::{Wishes, choose};
 use super::request::{Options, Request, Scope};
-use crate::model::{InstanceName, Method, ProjectName, ResourceId};
-use crate::plan::{Action, Plan, Row, Step};
+use crate::model::{Bytes, InstanceName, Method, ProjectName, ResourceId};
+use crate::plan::{Action, Fit, Plan, Room, Row, Step};
 
 /// What applying one step needs.
 #[derive(Debug)]
@@ -17,10 +17,11 @@ pub struct Work {
 
 /// Plans the backup of what was asked for.
 pub fn plan(request: &Request, facts: &Facts) -> Plan<Work> {
+    let mut room = Room::new(facts.free);
     let mut steps: Vec<Step<Work>> = facts
         .candidates
         .iter()
-        .map(|candidate| step(request, candidate))
+        .map(|candidate| step(request, candidate, &mut room))
         .collect();
     steps.extend(facts.missing.iter().map(|(project, name)| {
         let id = ResourceId::instance(project.clone(), name);
@@ -29,7 +30,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Plan<Work> {
     Plan::new(steps)
 }
 
-fn step(request: &Request, candidate: &Candidate) -> Step<Work> {
+fn step(request: &Request, candidate: &Candidate, room: &mut Room) -> Step<Work> {
     let Candidate { project, name, .. } = candidate;
     let id = ResourceId::instance(project.clone(), name);
     let row = |action| Row::new(action, &id);
@@ -77,6 +78,15 @@ fn step(request: &Request, candidate: &Candidate) -> Step<Work> {
         let note = format!("not included: volumes {}", candidate.volumes.join(", "));
         shown = shown.because(&note);
     }
+    match short_of_room(candidate, room) {
+        Some(Short::Likely(note)) => shown = shown.because(&note),
+        Some(Short::Clearly(note)) if request.options.force => shown = shown.because(&note),
+        Some(Short::Clearly(note)) => {
+            let note = format!("{note}; --force tries it all the same");
+            return Step::rest(row(Action::Refuse).because(&note));
+        }
+        None => {}
+    }
     Step::work(
         shown,
         Work {
@@ -84,6 +94,34 @@ fn step(request: &Request, candidate: &Candidate) -> Step<Work> {
             name: name.clone(),
         },
     )
+}
+
+/// That the target has too little room.
+enum Short {
+    Likely(String),
+    Clearly(String),
+}
+
+/// Takes room up for a candidate, by the best that is known of its size: what its newest version
+/// took; else what its root disk takes, which says nothing of compression.
+fn short_of_room(candidate: &Candidate, room: &mut Room) -> Option<Short> {
+    let needed = match (candidate.stored, candidate.used) {
+        (Some(stored), _) => stored.stored_size,
+        (None, Some(used)) => used,
+        (None, None) => return None,
+    };
+    match (room.take(needed, Bytes(0)), candidate.stored) {
+        (Fit::Enough, _) => None,
+        (Fit::Impossible { free, needed }, Some(_)) => Some(Short::Clearly(format!(
+            "the target has {free} free, and its newest version took {needed}"
+        ))),
+        (Fit::Impossible { free, needed }, None) => Some(Short::Likely(format!(
+            "the target may be too small: {free} free, and its disk takes {needed}"
+        ))),
+        (Fit::Tight { free, needed }, _) => Some(Short::Likely(format!(
+            "the target may be too small: {free} free, about {needed} to be written up to here"
+        ))),
+    }
 }
 
 /// What of the options bears on the method.
@@ -101,10 +139,129 @@ fn describe(method: Method, candidate: &Candidate) -> String {
         Method::Direct => format!("{consistency}: it does not run"),
         Method::ServerSnapshot => format!("{consistency}: from a snapshot of {}", candidate.driver),
         Method::InstantCopy => format!("{consistency}: from an instant copy"),
-        Method::PausedCopy => match candidate.used {
+        Method::PausedCopy => match candidate.stored.map(|it| it.size).or(candidate.used) {
             Some(used) => format!("{consistency}: paused while {used} are copied"),
             None => format!("{consistency}: paused while it is copied"),
         },
         Method::Live => format!("{consistency}: exported while it runs"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use rstest::rstest;
+
+    use super::*;
+    use crate::backup::gather::Sizes;
+    use crate::backup::hooks::Commands;
+    use crate::backup::method::{Circumstances, Storage};
+    use crate::model::{CompressionChoice, InstanceType};
+
+    fn candidate(name: &str, stored: Option<u64>, used: Option<u64>) -> Candidate {
+        Candidate {
+            project: ProjectName::default_project(),
+            name: name.parse().unwrap(),
+            location: "none".to_owned(),
+            driver: "dir".to_owned(),
+            circumstances: Some(Circumstances {
+                instance_type: InstanceType::Container,
+                running: false,
+                storage: Storage::Plain,
+            }),
+            temporary: false,
+            unreachable: false,
+            excluded: false,
+            backups_allowed: true,
+            hooks: Commands::of(&std::collections::BTreeMap::new()),
+            volumes: Vec::new(),
+            stored: stored.map(|size| Sizes {
+                size: Bytes(size),
+                stored_size: Bytes(size),
+            }),
+            used: used.map(Bytes),
+        }
+    }
+
+    fn planned(candidates: Vec<Candidate>, force: bool) -> Vec<(Action, String)> {
+        let options = Options {
+            no_snapshot: false,
+            optimized: false,
+            instance_only: false,
+            force,
+            compression: CompressionChoice::None,
+            retries: 0,
+            parallel: NonZeroUsize::MIN,
+            threads: NonZeroUsize::MIN,
+        };
+        let scope = Scope::Project(ProjectName::default_project());
+        let facts = Facts {
+            candidates,
+            missing: Vec::new(),
+            free: Some(Bytes(100)),
+        };
+        let plan = plan(&Request { scope, options }, &facts);
+        let rows = plan.rows();
+        rows.map(|row| (row.action, row.reason.clone())).collect()
+    }
+
+    #[rstest]
+    #[case::fits(Some(100), None, Action::Create, "consistent: it does not run")]
+    #[case::unknown(None, None, Action::Create, "consistent: it does not run")]
+    #[case::tight(
+        Some(101),
+        None,
+        Action::Create,
+        "consistent: it does not run; the target may be too small: 100 B free, about 101 B to be \
+         written up to here"
+    )]
+    #[case::hopeless(
+        Some(202),
+        None,
+        Action::Refuse,
+        "the target has 100 B free, and its newest version took 202 B; --force tries it all the same"
+    )]
+    #[case::unpacked(
+        None,
+        Some(202),
+        Action::Create,
+        "consistent: it does not run; the target may be too small: 100 B free, and its disk takes \
+         202 B"
+    )]
+    fn what_the_target_has_no_room_for_is_told_or_refused(
+        #[case] stored: Option<u64>,
+        #[case] used: Option<u64>,
+        #[case] action: Action,
+        #[case] reason: &str,
+    ) {
+        let rows = planned(vec![candidate("web", stored, used)], false);
+        assert_eq!(rows, [(action, reason.to_owned())]);
+    }
+
+    #[test]
+    fn force_tries_what_has_no_room_and_later_rows_count_those_before_them() {
+        let both = || {
+            vec![
+                candidate("a", Some(202), None),
+                candidate("b", Some(60), None),
+                candidate("c", Some(60), None),
+            ]
+        };
+        let actions = |force| -> Vec<Action> {
+            let rows = planned(both(), force).into_iter();
+            rows.map(|(action, _)| action).collect()
+        };
+        assert_eq!(
+            actions(false),
+            [Action::Refuse, Action::Create, Action::Create]
+        );
+        assert_eq!(
+            actions(true),
+            [Action::Create, Action::Create, Action::Create]
+        );
+        let rows = planned(both(), false);
+        assert!(!rows[1].1.contains("too small"), "{rows:?}");
+        assert!(rows[2].1.contains("about 120 B to be written"), "{rows:?}");
     }
 }

@@ -26,6 +26,7 @@ pub enum Scope {
 
 /// How instances are backed up.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "independent wishes")]
 pub struct Options {
     /// Export running instances as they are.
     pub no_snapshot: bool,
@@ -33,6 +34,8 @@ pub struct Options {
     pub optimized: bool,
     /// Leave snapshots out.
     pub instance_only: bool,
+    /// Try even what the target clearly has no room for.
+    pub force: bool,
     /// How archives are compressed.
     pub compression: CompressionChoice,
     /// How often a live export is tried again when files change under it.

@@ -12,7 +12,7 @@ use super::Error;
 use super::client::Client;
 use super::operation::Operation;
 use super::request::{Request, decode};
-use crate::model::{InstanceName, InstanceType, ProjectName, SnapshotName};
+use crate::model::{Bytes, InstanceName, InstanceType, ProjectName, SnapshotName};
 
 /// A device's properties.
 pub type Device = BTreeMap<String, String>;
@@ -235,6 +235,21 @@ impl Client {
         let request = Request::new(Method::PUT, &["instances", name.as_str(), "state"], action);
         let body = json!({ "action": word, "timeout": timeout, "force": force });
         self.begin(&request.project(project).json(body)).await
+    }
+
+    /// How much the root disk of an instance takes, where the server says it.
+    pub async fn root_usage(
+        &self,
+        project: &ProjectName,
+        name: &InstanceName,
+        device: &str,
+    ) -> Result<Option<Bytes>, Error> {
+        let action = format!("read the state of `{name}`");
+        let request = Request::get(&["instances", name.as_str(), "state"], action);
+        let (state, _) = self.read(&request.project(project)).await?;
+        // Without quotas a driver does not know it, and says nothing, 0 or -1.
+        let usage = state["disk"][device]["usage"].as_u64();
+        Ok(usage.filter(|usage| *usage > 0).map(Bytes))
     }
 
     /// Says when a snapshot expires.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Error;
 use super::client::Client;
 use super::request::{Request, decode};
-use crate::model::{PoolName, ProjectName};
+use crate::model::{Bytes, PoolName, ProjectName};
 
 /// A project.
 #[derive(Debug, Clone, Deserialize)]
@@ -95,6 +95,19 @@ impl Client {
     pub async fn pools(&self) -> Result<Vec<Pool>, Error> {
         self.list(&["storage-pools"], None, "list storage pools")
             .await
+    }
+
+    /// How much more a storage pool can hold, where the server says it.
+    pub async fn pool_free(&self, name: &PoolName) -> Result<Option<Bytes>, Error> {
+        let action = format!("read the resources of storage pool `{name}`");
+        let segments = ["storage-pools", name.as_str(), "resources"];
+        let (resources, _) = self.read(&Request::get(&segments, action)).await?;
+        let space = |key: &str| resources["space"][key].as_u64();
+        let (Some(total), Some(used)) = (space("total").filter(|total| *total > 0), space("used"))
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Bytes(total.saturating_sub(used))))
     }
 
     /// The names of the profiles that instances of a project can use.

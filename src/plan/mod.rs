@@ -49,11 +49,13 @@
 mod approval;
 mod failure;
 mod outcome;
+mod room;
 mod row;
 mod step;
 
 pub use approval::{Approved, Consent};
 pub use failure::{Failure, messages};
 pub use outcome::{Outcome, Report, Status, Verdict};
+pub use room::{Fit, Room};
 pub use row::{Action, Row};
 pub use step::{Plan, Step};

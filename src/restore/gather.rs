@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::RestoreError;
 use super::request::{Request, Scope};
 use crate::incus::{Client, Instance, Project};
-use crate::model::{InstanceName, PoolName, ProjectName, ResourceId};
+use crate::model::{Bytes, InstanceName, PoolName, ProjectName, ResourceId};
 use crate::target::Stored;
 use crate::temporary::Mark;
 
@@ -16,10 +16,19 @@ pub struct Facts {
     pub wanted: Vec<(ResourceId, Vec<Stored>)>,
     /// The projects of the server that are restored into.
     pub projects: BTreeMap<ProjectName, Server>,
-    /// The storage pools of the server and their drivers.
-    pub pools: BTreeMap<PoolName, String>,
+    /// The storage pools of the server.
+    pub pools: BTreeMap<PoolName, PoolFacts>,
     /// The architectures that the server runs; empty where it does not say.
     pub architectures: Vec<String>,
+}
+
+/// What matters of a storage pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolFacts {
+    /// Its driver.
+    pub driver: String,
+    /// How much more it can hold, where the server says it.
+    pub free: Option<Bytes>,
 }
 
 /// What a project of the server has.
@@ -58,7 +67,13 @@ pub async fn gather(
         ..Facts::default()
     };
     for pool in client.pools().await? {
-        facts.pools.insert(pool.name, pool.driver);
+        let free = client.pool_free(&pool.name).await;
+        let free = free.unwrap_or_else(|error| {
+            tracing::debug!(%error, "its free space is not known");
+            None
+        });
+        let driver = pool.driver;
+        facts.pools.insert(pool.name, PoolFacts { driver, free });
     }
     if let Scope::Named(name, _) | Scope::Project(name) = &request.scope
         && client.project(name).await?.is_none()

@@ -24,6 +24,6 @@ mod send;
 
 pub use apply::{Context, apply};
 pub use error::RestoreError;
-pub use gather::{Existence, Facts, Server, gather};
+pub use gather::{Existence, Facts, PoolFacts, Server, gather};
 pub use plan::{Work, lacks_undamaged, plan};
 pub use request::{Existing, Options, Request, Scope, Selection};

@@ -1,12 +1,14 @@
 //! What will be done (pure).
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
-use super::gather::{Facts, Server};
+use super::gather::{Facts, PoolFacts, Server};
 use super::request::{Existing, Request, Selection};
 use crate::archive::Identity;
-use crate::model::{InstanceName, PoolName, ProjectName, ResourceId, Version};
-use crate::plan::{Action, Plan, Row, Step};
+use crate::model::{Bytes, InstanceName, PoolName, ProjectName, ResourceId, Version};
+use crate::plan::{Action, Fit, Plan, Room, Row, Step};
 use crate::target::{Manifest, State, Stored};
 
 /// What applying one step needs.
@@ -28,11 +30,74 @@ pub struct Work {
 
 /// Plans the restore of what was asked for.
 pub fn plan(request: &Request, facts: &Facts) -> Plan<Work> {
-    facts
-        .wanted
-        .iter()
-        .map(|(id, versions)| step(request, facts, id, versions))
-        .collect()
+    let mut rooms = Rooms::of(facts);
+    let steps = facts.wanted.iter();
+    let steps = steps.map(|(id, versions)| {
+        let step = step(request, facts, id, versions);
+        rooms.take_for(step, request.options.force)
+    });
+    steps.collect()
+}
+
+/// The room in the pools, which the steps take up in their order.
+struct Rooms<'a>(BTreeMap<&'a PoolName, (&'a PoolFacts, Room)>);
+
+impl<'a> Rooms<'a> {
+    fn of(facts: &'a Facts) -> Self {
+        let pools = facts.pools.iter();
+        Self(
+            pools
+                .map(|(name, pool)| (name, (pool, Room::new(pool.free))))
+                .collect(),
+        )
+    }
+
+    /// Takes room up for a step, or refuses it.
+    ///
+    /// The server keeps the whole archive in its folder of backups while it unpacks it. Where that is,
+    /// it does not say; pools of the driver `dir` usually are on the same file system.
+    fn take_for(&mut self, step: Step<Work>, force: bool) -> Step<Work> {
+        let (row, work) = step.into_parts();
+        let Some(work) = work else {
+            return Step::rest(row);
+        };
+        let own = work.stored.manifest.as_ref();
+        let own = own.and_then(|manifest| manifest.instance.as_ref()?.pool.as_ref());
+        let Some(name) = work.pool.as_ref().or(own).cloned() else {
+            return Step::work(row, work);
+        };
+        let Some((pool, room)) = self.0.get_mut(&name) else {
+            return Step::work(row, work);
+        };
+        let size = work.stored.size;
+        let meanwhile = match pool.driver.as_str() {
+            "dir" => size,
+            _ => Bytes(0),
+        };
+        match room.take(size, meanwhile) {
+            Fit::Enough => Step::work(row, work),
+            Fit::Tight { free, needed } => {
+                let note = format!(
+                    "pool `{name}` may be too small: {free} free, about {needed} needed up to here; \
+                     the server also keeps the whole archive while it unpacks it"
+                );
+                Step::work(row.because(&note), work)
+            }
+            Fit::Impossible { free, needed } => {
+                let note = format!("pool `{name}` has {free} free, and it needs about {needed}");
+                if force {
+                    return Step::work(row.because(&note), work);
+                }
+                let note = format!("{note}; --force tries it all the same");
+                let refused = Row {
+                    action: Action::Refuse,
+                    reason: note,
+                    ..row
+                };
+                Step::rest(refused)
+            }
+        }
+    }
 }
 
 fn step(request: &Request, facts: &Facts, id: &ResourceId, versions: &[Stored]) -> Step<Work> {
@@ -206,11 +271,15 @@ fn problems(
     }
     if let (Some(own), Some(driver)) = (own, driver)
         && manifest.options.optimized
-        && own.driver.as_ref().is_some_and(|stored| stored != driver)
+        && own
+            .driver
+            .as_ref()
+            .is_some_and(|stored| *stored != driver.driver)
     {
         let stored = own.driver.as_deref().unwrap_or_default();
         problems.push(format!(
-            "its optimized format needs a {stored} pool, not {driver}"
+            "its optimized format needs a {stored} pool, not {}",
+            driver.driver
         ));
     }
     if let Some(own) = own

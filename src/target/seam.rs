@@ -11,6 +11,9 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// Where it is, as users write it.
     fn location(&self) -> Location;
 
+    /// How much more can be written to it, where that can be told.
+    fn free_space(&self) -> Result<Option<Bytes>, TargetError>;
+
     /// The servers that it holds backups of.
     fn sources(&self) -> Result<Vec<SourceName>, TargetError>;
 

@@ -26,4 +26,5 @@ mod real_probe;
 mod real_remotes;
 mod real_restart;
 mod real_round_trip;
+mod room;
 mod target;

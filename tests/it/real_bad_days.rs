@@ -313,6 +313,48 @@ fn a_full_target_is_told_and_leaves_no_version() {
     assert_eq!(lab.left_over(&name), Vec::<String>::new());
 }
 
+#[test]
+fn a_target_that_clearly_has_no_room_is_refused_and_force_tries_it() {
+    let Some(mut lab) = lab() else { return };
+    let name = lab.launch("tight", &[]);
+    lab.sh(
+        &name,
+        "mkdir -p /data; dd if=/dev/urandom of=/data/x bs=1M count=6 2>/dev/null; sync",
+    );
+    let small = lab.folder.path().join("small");
+    fs::create_dir(&small).unwrap();
+    let path = small.to_str().unwrap();
+    let mounted = command("mount")
+        .args(["-t", "tmpfs", "-o", "size=16m", "none", path])
+        .status();
+    assert!(
+        mounted.unwrap().success(),
+        "tests on a real Incus run as root"
+    );
+    let uri = format!("dir:{path}/t");
+    let create = |more: &[&str]| {
+        let mut arguments = vec!["create", &name, "--target", &uri, "--yes"];
+        arguments.extend(more);
+        lab.backup(&arguments)
+    };
+    let ran = [create(&[]), create(&[]), create(&[]), create(&["--force"])];
+    let unmounted = command("umount").arg(path).status().unwrap();
+    assert!(unmounted.success());
+    let codes: Vec<_> = ran.iter().map(|ran| ran.code).collect();
+    assert_eq!(codes, [Some(0), Some(0), Some(1), Some(1)], "{ran:?}");
+    assert!(
+        ran[2].stderr.contains("and its newest version took ") && ran[2].stderr.contains("--force"),
+        "{}",
+        ran[2].stderr
+    );
+    assert!(
+        ran[3].stderr.contains("No space left on device"),
+        "{}",
+        ran[3].stderr
+    );
+    assert_eq!(lab.left_over(&name), Vec::<String>::new());
+}
+
 fn walk(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

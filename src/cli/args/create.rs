@@ -16,6 +16,7 @@ use crate::model::CompressionChoice;
   incus-backup-instance create web
   incus-backup-instance create prod: --all-projects --target dir:/mnt/nas/incus --yes
   incus-backup-instance create web --dry-run --format json")]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 pub struct Create {
     /// The instances, as `incus` names them
     #[arg(value_name = "[REMOTE:][NAME]")]
@@ -45,6 +46,9 @@ pub struct Create {
     /// Instances at a time [default: 4, or the number of cores if that is smaller]
     #[arg(long, value_name = "N")]
     pub parallel: Option<NonZeroUsize>,
+    /// Allow what is refused by default; each refusal says when this would allow it
+    #[arg(long)]
+    pub force: bool,
     /// Answers
     #[command(flatten)]
     pub answers: Answers,

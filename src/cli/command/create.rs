@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::report;
-use crate::backup::{self, Options, Request, Scope};
+use crate::backup::{self, Options, Request, Scope, Sizes, TargetFacts};
 use crate::cli::args::Create;
 use crate::cli::context::{Agreed, Context, Place, blocking, cores, parallel, source_of};
 use crate::cli::exit::Exit;
@@ -12,11 +12,9 @@ use crate::cli::failure::CommandError;
 use crate::cli::names;
 use crate::incus::Client;
 use crate::list::newest_complete;
-use crate::model::{
-    Bytes, CompressionChoice, InstanceName, Kind, ProjectName, ResourceId, SourceName,
-};
+use crate::model::{CompressionChoice, InstanceName, Kind, ProjectName, ResourceId, SourceName};
 use crate::plan::Report;
-use crate::target::{Filter, Stored, Target};
+use crate::target::{DirectoryTarget, Filter, Stored, TargetError};
 use crate::temporary::sweep;
 
 /// Backs instances up.
@@ -50,17 +48,15 @@ pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Ex
         no_snapshot: args.no_snapshot,
         optimized: args.optimized,
         instance_only: args.instance_only,
+        force: args.force,
         compression: compression.unwrap_or(CompressionChoice::DEFAULT),
         retries: args.retries,
         parallel: parallel(args.parallel),
         threads: cores(),
     };
     let request = Request { scope, options };
-    let sizes = match &place {
-        Place::Target(target) => sizes(target.clone(), source.name.clone()).await?,
-        Place::Creatable(_) => BTreeMap::new(),
-    };
-    let gathered = async { Ok(backup::gather(&client, &request, &sizes).await?) };
+    let known = known(&place, source.name.clone()).await?;
+    let gathered = async { Ok(backup::gather(&client, &request, &known).await?) };
     let facts = context.unless_cancelled(gathered).await?;
     let projects: BTreeSet<ProjectName> = facts
         .candidates
@@ -117,16 +113,25 @@ pub(super) async fn sweep_all(
     Ok(())
 }
 
-/// How large the newest complete version of each instance is.
-async fn sizes(
-    target: Arc<dyn Target>,
-    source: SourceName,
-) -> Result<BTreeMap<ResourceId, Bytes>, CommandError> {
+/// What is known of where backups go to: the newest complete version of each instance, and how much
+/// room there is.
+async fn known(place: &Place, source: SourceName) -> Result<TargetFacts, CommandError> {
+    let target = match place {
+        Place::Target(target) => target.clone(),
+        Place::Creatable(path) => {
+            let path = path.clone();
+            return Ok(TargetFacts {
+                newest: BTreeMap::new(),
+                free: blocking(move || DirectoryTarget::free_space_at(&path)).await??,
+            });
+        }
+    };
     let filter = Filter {
         source: Some(source),
         kind: Some(Kind::Instance),
     };
-    let stored = blocking(move || target.versions(&filter)).await??;
+    let read = move || Ok::<_, TargetError>((target.versions(&filter)?, target.free_space()?));
+    let (stored, free) = blocking(read).await??;
     let mut of_each: BTreeMap<ResourceId, Vec<Stored>> = BTreeMap::new();
     for version in stored {
         of_each
@@ -134,8 +139,14 @@ async fn sizes(
             .or_default()
             .push(version);
     }
-    Ok(of_each
-        .into_iter()
-        .filter_map(|(id, versions)| Some((id, newest_complete(&versions)?.size)))
-        .collect())
+    let newest = of_each.into_iter().filter_map(|(id, versions)| {
+        let Stored {
+            size, stored_size, ..
+        } = *newest_complete(&versions)?;
+        Some((id, Sizes { size, stored_size }))
+    });
+    Ok(TargetFacts {
+        newest: newest.collect(),
+        free,
+    })
 }

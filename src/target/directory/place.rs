@@ -11,7 +11,7 @@ use super::files::{beside, clear_beside, make_folder, make_folders, place_file, 
 use super::lock::Exclusive;
 use super::{catalog, draft, open};
 use crate::model::{
-    ResourceId, RunId, Sha256, SourceName, Version, decode_component, encode_component,
+    Bytes, ResourceId, RunId, Sha256, SourceName, Version, decode_component, encode_component,
 };
 use crate::target::error::At as _;
 use crate::target::{
@@ -131,6 +131,16 @@ impl DirectoryTarget {
         }
     }
 
+    /// How much can be written to the file system of a folder that is there, or may be made.
+    pub fn free_space_at(path: &Path) -> Result<Option<Bytes>, TargetError> {
+        let there = path.ancestors().find(|path| path.exists());
+        let Some(there) = there else {
+            return Ok(None);
+        };
+        let found = rustix::fs::statvfs(there).at("look at", there)?;
+        Ok(Some(Bytes(found.f_bavail.saturating_mul(found.f_frsize))))
+    }
+
     /// Makes an empty or missing folder a target. One that is a target stays what it is.
     pub fn create(root: &Path) -> Result<(), TargetError> {
         if Self::probe(root)? == Probe::Target {
@@ -167,6 +177,10 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 impl Target for DirectoryTarget {
     fn location(&self) -> Location {
         Location::Directory(self.root.clone())
+    }
+
+    fn free_space(&self) -> Result<Option<Bytes>, TargetError> {
+        Self::free_space_at(&self.root)
     }
 
     fn sources(&self) -> Result<Vec<SourceName>, TargetError> {

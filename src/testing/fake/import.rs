@@ -76,6 +76,7 @@ pub(super) fn import(state: &mut State, asked: &Asked) -> Answer {
             files,
             snapshots,
             backups,
+            usage: None,
         };
         state.instances.insert(key, instance);
         Ok(())

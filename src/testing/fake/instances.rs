@@ -42,6 +42,10 @@ pub(super) fn route(state: &mut State, asked: &Asked) -> Answer {
             let pool = |(name, (driver, config)): (&String, &(String, Map<String, Value>))| json!({ "name": name, "driver": driver, "config": config });
             Answer::sync(state.pools.iter().map(pool).collect())
         }
+        ("GET", ["storage-pools", pool, "resources"]) => {
+            let (total, used) = state.space.get(*pool).copied().unwrap_or_default();
+            Answer::sync(json!({ "space": { "total": total, "used": used }, "inodes": {} }))
+        }
         ("GET", ["storage-pools", pool, "volumes", "custom"]) => {
             let prefix = format!("{pool}/");
             let names = state
@@ -138,6 +142,12 @@ fn one(state: &mut State, asked: &Asked, method: &str, name: &str, rest: &[&str]
             Ok(())
         })),
         ("POST", ["exec"]) => execute(state, asked, name, instance.status),
+        ("GET", ["state"]) => {
+            let usage = instance
+                .usage
+                .map(|usage| json!({ "root": { "usage": usage } }));
+            Answer::sync(json!({ "disk": usage.unwrap_or(json!({})) }))
+        }
         ("PUT", ["state"]) => change_state(state, &key, &asked.json()),
         ("GET", ["snapshots"]) => Answer::sync(
             instance
@@ -315,6 +325,7 @@ fn copy(state: &mut State, asked: &Asked) -> Answer {
             files,
             snapshots,
             backups,
+            usage: source.usage,
         };
         state
             .instances

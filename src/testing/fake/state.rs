@@ -24,6 +24,8 @@ pub struct FakeInstance {
     pub snapshots: Vec<FakeSnapshot>,
     /// The backups of it that the server keeps.
     pub backups: BTreeMap<String, Vec<u8>>,
+    /// How much its root disk takes, where the driver says it.
+    pub usage: Option<u64>,
 }
 
 /// A snapshot of an instance.
@@ -42,6 +44,8 @@ pub struct State {
     pub projects: BTreeMap<String, Map<String, Value>>,
     /// The pools: driver and configuration.
     pub pools: BTreeMap<String, (String, Map<String, Value>)>,
+    /// How much the pools hold and how much of it is used, where they say it.
+    pub space: BTreeMap<String, (u64, u64)>,
     /// The profiles of every project.
     pub profiles: Vec<String>,
     /// The networks of every project.
@@ -108,6 +112,7 @@ impl State {
             files,
             snapshots,
             backups,
+            usage: None,
         };
         self.instances
             .insert(("default".into(), name.into()), instance);
