@@ -18,7 +18,7 @@
 //! | row | modules | what is in them |
 //! |---|---|---|
 //! | 1 | [`model`], [`progress`] | plain values; progress and cancellation |
-//! | 2 | [`incus`], [`archive`], [`target`], [`settings`] | the REST client; Incus' tar format; where backups live; `backup.yml` |
+//! | 2 | [`incus`], [`archive`], [`target`], [`retention`], [`settings`] | the REST client; Incus' tar format; where backups live; what stays; `backup.yml` |
 //! | 3 | [`plan`], [`temporary`] | what every operation's plan, consent and report are made of; objects that exist on a server only while a run works |
 //! | 4 | [`backup`], [`restore`], [`list`] | the operations: create; restore; list, show and delete |
 //! | 5 | [`ui`] | tables, previews, prompts, progress bars, messages |
@@ -53,6 +53,7 @@ pub mod model;
 pub mod plan;
 pub mod progress;
 pub mod restore;
+pub mod retention;
 pub mod settings;
 pub mod target;
 pub mod temporary;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Each row may use the rows before it; modules of one row do not see each other.
 const ROWS: [&[&str]; 6] = [
     &["model", "progress"],
-    &["incus", "archive", "target", "settings"],
+    &["incus", "archive", "target", "retention", "settings"],
     &["plan", "temporary"],
     &["backup", "restore", "list"],
     &["ui"],
