@@ -1,11 +1,12 @@
 //! Whether the members of an archive are those that its index promises.
 //!
-//! Memory does not grow with the number of members: what a hard link leads to is only checked to be
-//! in the same volume, not to have been there before.
+//! Memory does not grow with the number of members: whether what a hard link leads to has been there
+//! is told by a filter that lets a wrong link through now and then, and never refuses a right one.
 
 use super::ArchiveError;
 use super::header::Header;
 use super::index::{ContentType, INDEX, Index};
+use super::seen::Seen;
 
 /// What a volume is in an archive.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +69,8 @@ pub(super) struct Check {
     names: Option<Vec<String>>,
     main: &'static str,
     snapshots: &'static str,
+    /// The files that a hard link can lead to.
+    files: Seen,
 }
 
 impl Check {
@@ -110,6 +113,7 @@ impl Check {
             names,
             main,
             snapshots,
+            files: Seen::new(),
         }
     }
 
@@ -139,8 +143,10 @@ impl Check {
         if trimmed == "backup/container/rootfs" && header.kind != b'5' {
             return Err(wrong());
         }
-        if header.kind == b'1' {
-            self.link(header, trimmed)?;
+        match header.kind {
+            b'1' => self.link(header, trimmed)?,
+            b'5' => {}
+            _ => self.files.note(&header.path),
         }
         for promise in &mut self.promises {
             let kept = match promise.path.strip_suffix('/') {
@@ -189,13 +195,14 @@ impl Check {
         let inside = !target
             .split('/')
             .any(|part| matches!(part, "" | "." | ".."));
-        if inside && self.volume(&target) == self.volume(path) {
-            return Ok(());
+        let (name, target) = (path.to_owned(), target.into_owned());
+        if !inside || self.volume(&target) != self.volume(path) {
+            return Err(ArchiveError::Link { name, target });
         }
-        Err(ArchiveError::Link {
-            name: path.to_owned(),
-            target: target.into_owned(),
-        })
+        if !self.files.has(&header.link) {
+            return Err(ArchiveError::Dangling { name, target });
+        }
+        Ok(())
     }
 
     /// Whether every promise was kept.

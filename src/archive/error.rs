@@ -33,6 +33,14 @@ pub enum ArchiveError {
         /// Where it leads.
         target: String,
     },
+    /// A hard link leads to nothing.
+    #[error("member `{name}` is a hard link to `{target}`, which has not been there")]
+    Dangling {
+        /// The member.
+        name: String,
+        /// Where it leads.
+        target: String,
+    },
     /// The first member is not what it should be.
     #[error("the first member is `{0}`, not `backup/index.yaml`")]
     NoIndex(String),

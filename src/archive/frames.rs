@@ -311,6 +311,10 @@ pub fn decoder(reader: impl Read) -> impl Read {
     }
 }
 
+/// A frame can ask its reader to remember up to 128 MiB. Those written here are of 4 MiB; twice
+/// that is allowed.
+const WINDOW_LOG: u32 = 23;
+
 /// A decoder whose set-up fails when it is read.
 struct Lazy<R: Read> {
     reader: Option<R>,
@@ -321,7 +325,9 @@ impl<R: Read> Read for Lazy<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if let Some(reader) = self.reader.take() {
             let reader = io::BufReader::with_capacity(256 * 1024, reader);
-            self.decoder = Some(zstd::Decoder::with_buffer(reader)?);
+            let mut decoder = zstd::Decoder::with_buffer(reader)?;
+            decoder.window_log_max(WINDOW_LOG)?;
+            self.decoder = Some(decoder);
         }
         self.decoder
             .as_mut()

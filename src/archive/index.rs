@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_yaml::Value;
 
-use super::ArchiveError;
+use super::{ArchiveError, document};
 use crate::model::SnapshotName;
 
 /// The name of the member.
@@ -98,7 +98,7 @@ fn is_plain(name: &str) -> bool {
 impl Index {
     /// Reads the index of an archive.
     pub fn parse(bytes: &[u8]) -> Result<Self, ArchiveError> {
-        let document: Value = serde_yaml::from_slice(bytes)
+        let document = document::parse(bytes)
             .map_err(|cause| ArchiveError::Document { name: INDEX, cause })?;
         let text = |name: &'static str| -> Result<String, ArchiveError> {
             let text = document

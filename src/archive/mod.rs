@@ -5,6 +5,7 @@
 //! they come, checks them and hands them on; [`FrameWriter`] compresses what it is given.
 
 mod check;
+mod document;
 mod error;
 mod frames;
 mod header;
@@ -13,6 +14,7 @@ mod pass;
 mod passage;
 mod relocate;
 mod rewrite;
+mod seen;
 
 pub use error::ArchiveError;
 pub use frames::{Compression, FrameTotals, FrameWriter, decoder};

@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use serde_yaml::Value;
 
-use super::ArchiveError;
 use super::check::Check;
 use super::header::{BLOCK, Header, Records, padded, set_size};
 use super::index::{INDEX, Index, LIMIT};
 use super::rewrite::Edit;
+use super::{ArchiveError, document};
 use crate::model::Bytes;
 
 /// How much of a server's error text is kept.
@@ -340,7 +340,7 @@ impl<W: Write> Pass<W> {
             edited
         } else {
             self.config_seen = true;
-            let parsed: Result<Value, _> = serde_yaml::from_slice(&body[..size]);
+            let parsed = document::parse(&body[..size]);
             let mut document = parsed.map_err(|cause| ArchiveError::Document { name, cause })?;
             let same = self
                 .index

@@ -2,7 +2,7 @@
 
 use crate::archive::ArchiveError;
 use crate::incus::{self, Exportable};
-use crate::model::{InstanceName, InvalidName, ProjectName, Version};
+use crate::model::{Bytes, InstanceName, InvalidName, ProjectName, Version};
 use crate::target::TargetError;
 use crate::temporary::ChangeError;
 
@@ -88,6 +88,9 @@ pub enum Damage {
     /// It is not a complete archive.
     #[error("{0}")]
     Archive(#[from] ArchiveError),
+    /// It unfolds to more than was written.
+    #[error("it holds more than the {0} that its manifest gives")]
+    Size(Bytes),
     /// It is not what was written.
     #[error("its SHA-256 is not the one that its manifest gives")]
     Digest,

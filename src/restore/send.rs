@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::error::{Damage, RestoreError};
 use crate::archive::{ArchiveError, Passage, decoder};
-use crate::model::{Sha256, Version};
+use crate::model::{Bytes, Sha256, Version};
 use crate::progress::Task;
 use crate::target::{Manifest, Opened};
 
@@ -120,12 +120,12 @@ fn read<P: Passage<Withhold>>(
         hasher: sha2::Sha256::new(),
         task,
     };
-    let copied = if archive.compression == "none" {
-        copy(&mut hashed, &mut passage)
+    let size = archive.size;
+    if archive.compression == "none" {
+        copy(&mut hashed, &mut passage, size)?;
     } else {
-        copy(&mut decoder(&mut hashed), &mut passage)
-    };
-    copied?;
+        copy(&mut decoder(&mut hashed), &mut passage, size)?;
+    }
     let (withhold, contents) = passage.finish()?;
     // Whatever follows the last frame belongs to the file, and so to its checksum.
     io::copy(&mut hashed, &mut io::sink()).map_err(Damage::Read)?;
@@ -137,13 +137,16 @@ fn read<P: Passage<Withhold>>(
     Ok(contents)
 }
 
-fn copy(from: &mut impl Read, to: &mut impl Write) -> Result<(), Damage> {
+/// Copies a tar of this size. A file that unfolds to more is given up then, not at its end.
+fn copy(from: &mut impl Read, to: &mut impl Write, size: Bytes) -> Result<(), Damage> {
     let mut buffer = vec![0; CHUNK];
+    let mut left = size.0;
     loop {
         let count = from.read(&mut buffer).map_err(Damage::Read)?;
         if count == 0 {
             return Ok(());
         }
+        left = left.checked_sub(count as u64).ok_or(Damage::Size(size))?;
         to.write_all(&buffer[..count])
             .map_err(|error| match ArchiveError::from_io(error) {
                 Ok(archive) => Damage::Archive(archive),

@@ -20,7 +20,7 @@ fn container() -> Tarball {
         .file("rootfs/data/large", &[7; 5000])
         .node("rootfs/data/link", Node::Symlink("/etc/passwd".into()))
         .node(
-            "rootfs/data/hard",
+            "rootfs/usr/hard",
             Node::Hardlink("rootfs/etc/hostname".into()),
         )
         .file(
@@ -212,7 +212,11 @@ fn with(members: &[Vec<u8>]) -> Vec<u8> {
 #[case::record_again(vec![member("backup/container/backup.yaml", &Node::File(b"{}".to_vec()))])]
 #[case::root_is_a_link(vec![member("backup/container/rootfs", &Node::Symlink("/".into()))])]
 #[case::link_out(vec![header("", "backup/container/rootfs/l", "etc/passwd", b'1', 0).to_vec()])]
-#[case::short_body(vec![header("", "backup/container/rootfs/l", "", b'0', 10 << 30).to_vec()])]
+#[case::link_to_nothing(vec![header("", "backup/container/rootfs/l", "backup/container/rootfs/none", b'1', 0).to_vec()])]
+#[case::link_to_itself(vec![header("", "backup/container/rootfs/l", "backup/container/rootfs/l", b'1', 0).to_vec()])]
+#[case::link_ahead(vec![header("", "backup/container/rootfs/l", "backup/container/rootfs/m", b'1', 0).to_vec(),
+    member("backup/container/rootfs/m", &Node::File(vec![1]))])]
+#[case::link_to_a_folder(vec![header("", "backup/container/rootfs/l", "backup/container/rootfs", b'1', 0).to_vec()])]
 #[case::huge_size(vec![pax("backup/container/rootfs/l", &[("size", "18446744073709551615")]),
     header("", "backup/container/rootfs/l", "", b'0', 0).to_vec()])]
 #[case::json_tail(vec![[0; 1024].to_vec(), b"{\"type\":\"error\",\"error\":\"gone\"}".to_vec()])]
@@ -391,16 +395,125 @@ fn a_placed_instance_has_its_name_pool_and_identity(
 }
 
 #[test]
-fn a_million_small_members_need_no_more_memory_than_one() {
+fn many_small_members_need_no_more_memory_than_one() {
+    let before = peak();
     let whole = Tarball::container("web").file("rootfs/x", b"x").build();
     let mut pass = Pass::new(std::io::sink(), None);
     pass.write_all(&whole[..whole.len() - 1024]).unwrap();
     let one = header("", "backup/container/rootfs/y", "", b'0', 0);
     let many = one.repeat(1000);
-    for _ in 0..1000 {
+    for _ in 0..200 {
         pass.write_all(&many).unwrap();
     }
     pass.write_all(&[0; 1024]).unwrap();
     let (_, contents) = pass.finish().unwrap();
-    assert!(contents.members > 1_000_000);
+    assert!(contents.members > 200_000);
+    assert!(peak() - before < MODEST);
+}
+
+/// The most memory that this process has ever had, in bytes.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmHWM:"))
+        .unwrap();
+    let kibibytes: u64 = line
+        .split_ascii_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
+    kibibytes * 1024
+}
+
+/// What a test may need on top of what it found: other tests of the process have theirs too.
+const MODEST: u64 = 128 << 20;
+
+#[test]
+fn a_body_of_which_most_is_missing_is_truncated_and_costs_nothing() {
+    let before = peak();
+    let size = (10u64 << 30).to_string();
+    let tar = with(&[
+        pax("backup/container/rootfs/l", &[("size", &size)]),
+        header("", "backup/container/rootfs/l", "", b'0', 0).to_vec(),
+        vec![7; 100_000],
+    ]);
+    let length = tar.len() as u64;
+    let error = pass(&tar, 4096, None).unwrap_err();
+    assert!(
+        matches!(error, ArchiveError::Truncated(at) if at == length),
+        "{error}"
+    );
+    assert!(peak() - before < MODEST);
+}
+
+#[rstest]
+#[case::aliases_of_a_list(format!("a: &a [{}]\nb: [{}]\n", "x,".repeat(30_000), "*a,".repeat(2_000)))]
+#[case::aliases_of_a_text(format!("a: &a {}\nb: [{}]\n", "x".repeat(500_000), "*a,".repeat(9_000)))]
+#[case::laughs((1..40).fold("a0: &a0 [x, x]\n".to_owned(), |text, at| {
+    let before = at - 1;
+    text + &format!("a{at}: &a{at} [*a{before}, *a{before}]\n")
+}))]
+#[case::merges((1..40).fold("a0: &a0 {x: x}\n".to_owned(), |text, at| {
+    text + &format!("a{at}: &a{at} {{<<: *a{}, k{at}: x}}\n", at - 1)
+}))]
+#[case::nested_lists("[".repeat(1 << 20))]
+#[case::nested_maps("{a: ".repeat(1 << 18))]
+#[case::nested_entries("- ".repeat(1 << 19))]
+#[case::large("a: ".to_owned() + &"x".repeat(1 << 20))]
+fn an_index_that_unfolds_is_refused_in_little_time_and_memory(#[case] index: String) {
+    let before = peak();
+    let good = Tarball::container("web").index();
+    for text in [index.clone(), format!("{good}{index}")] {
+        let tar = member("backup/index.yaml", &Node::File(text.into_bytes()));
+        pass(&tar, 4096, None).unwrap_err();
+    }
+    assert!(peak() - before < MODEST);
+}
+
+#[test]
+fn a_record_that_unfolds_is_refused_too() {
+    let whole = Tarball::container("web").build();
+    let index = Tarball::container("web").index().into_bytes();
+    let own = member("backup/index.yaml", &Node::File(index)).len();
+    let bomb = format!(
+        "a: &a [{}]\nb: [{}]\n",
+        "x,".repeat(30_000),
+        "*a,".repeat(2_000)
+    );
+    let tar = [
+        whole[..own].to_vec(),
+        member(
+            "backup/container/backup.yaml",
+            &Node::File(bomb.into_bytes()),
+        ),
+    ];
+    let error = pass(&tar.concat(), 4096, None).unwrap_err();
+    assert!(matches!(error, ArchiveError::Document { .. }), "{error}");
+}
+
+/// A frame says how much of what was its reader must remember.
+#[rstest]
+#[case(22, true)]
+#[case(27, false)]
+fn a_frame_that_asks_for_much_memory_is_refused(#[case] window: u32, #[case] taken: bool) {
+    let mut writer = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    writer.window_log(window).unwrap();
+    writer.write_all(&vec![7; 100_000]).unwrap();
+    let stored = writer.finish().unwrap();
+    let mut plain = Vec::new();
+    let read = decoder(&stored[..]).read_to_end(&mut plain);
+    assert_eq!(read.is_ok(), taken);
+}
+
+#[test]
+fn what_a_frame_unfolds_to_is_not_held() {
+    let before = peak();
+    let frame = zstd::encode_all(&vec![0; 64 << 20][..], 3).unwrap();
+    let bomb = frame.repeat(16);
+    assert!(bomb.len() < 100_000, "{}", bomb.len());
+    let count = std::io::copy(&mut decoder(&bomb[..]), &mut std::io::sink()).unwrap();
+    assert_eq!(count, 1 << 30);
+    assert!(peak() - before < MODEST);
 }

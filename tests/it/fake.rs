@@ -738,3 +738,33 @@ fn versions_are_chosen_by_name_and_by_time() {
         b"second"
     );
 }
+
+/// A stored archive that stands for a quarter of a terabyte is given up where its manifest ends.
+#[test]
+fn an_archive_that_unfolds_to_more_than_it_was_is_given_up() {
+    let world = World::with_web(Series::Lts60, "btrfs");
+    world.run(&["create", "web", "--yes"]).exits(0);
+    let rows = world.run(&["list", "-f", "json"]).exits(0).rows();
+    let version = rows[0]["version"].as_str().unwrap();
+    let folder = world
+        .root()
+        .join("fake/instances/default/web")
+        .join(version);
+    let archive = std::fs::read(folder.join("export.tar.zst")).unwrap();
+    let zeros = zstd::encode_all(&vec![0; 64 << 20][..], 3).unwrap();
+    let bomb = [archive.clone(), zeros.repeat(4096)].concat();
+    std::fs::write(folder.join("export.tar.zst"), &bomb).unwrap();
+    let manifest = folder.join("manifest.json");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let size = |bytes: &[u8]| format!("\"stored_size\": {}", bytes.len());
+    assert!(text.contains(&size(&archive)));
+    std::fs::write(&manifest, text.replace(&size(&archive), &size(&bomb))).unwrap();
+    world.incus.state().instances.clear();
+    let ran = world.run(&["restore", "web", "--yes"]).exits(4);
+    assert!(
+        ran.stderr.contains("it holds more than the"),
+        "{}",
+        ran.stderr
+    );
+    assert!(world.incus.state().names().is_empty());
+}
