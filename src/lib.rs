@@ -19,7 +19,7 @@
 //! |---|---|---|
 //! | 1 | [`model`], [`progress`] | plain values; progress and cancellation |
 //! | 2 | [`incus`], [`archive`], [`target`], [`retention`], [`settings`] | the REST client; Incus' tar format; where backups live; what stays; `backup.yml` |
-//! | 3 | [`plan`], [`temporary`] | what every operation's plan, consent and report are made of; objects that exist on a server only while a run works |
+//! | 3 | [`plan`], [`temporary`], [`retrieve`] | what every operation's plan, consent and report are made of; objects that exist on a server only while a run works; stored archives read back and checked |
 //! | 4 | [`backup`], [`restore`], [`list`] | the operations: create; restore; list, show and delete |
 //! | 5 | [`ui`] | tables, previews, prompts, progress bars, messages |
 //! | 6 | [`cli`] | arguments, context, signals, failures and exit codes |
@@ -54,6 +54,7 @@ pub mod plan;
 pub mod progress;
 pub mod restore;
 pub mod retention;
+pub mod retrieve;
 pub mod settings;
 pub mod target;
 pub mod temporary;

@@ -1,8 +1,8 @@
 //! What can go wrong when something is restored.
 
-use crate::archive::ArchiveError;
 use crate::incus::{self, Exportable};
-use crate::model::{Bytes, InstanceName, InvalidName, ProjectName, Version};
+use crate::model::{InstanceName, InvalidName, ProjectName, Version};
+use crate::retrieve::Damage;
 use crate::target::TargetError;
 use crate::temporary::ChangeError;
 
@@ -77,21 +77,4 @@ pub enum RestoreError {
     /// The user stopped the run.
     #[error("interrupted")]
     Interrupted,
-}
-
-/// What is wrong with a stored archive.
-#[derive(Debug, thiserror::Error)]
-pub enum Damage {
-    /// It cannot be read.
-    #[error("cannot read the archive")]
-    Read(#[source] std::io::Error),
-    /// It is not a complete archive.
-    #[error("{0}")]
-    Archive(#[from] ArchiveError),
-    /// It unfolds to more than was written.
-    #[error("it holds more than the {0} that its manifest gives")]
-    Size(Bytes),
-    /// It is not what was written.
-    #[error("its SHA-256 is not the one that its manifest gives")]
-    Digest,
 }

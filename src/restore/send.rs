@@ -3,19 +3,19 @@
 //! The end of the stream is withheld until everything before it has been found right: an upload
 //! that is cut off before its end leaves nothing on the server.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Bytes as Chunk, BytesMut};
 use futures_util::stream;
-use sha2::Digest as _;
 use tokio::sync::mpsc;
 
-use super::error::{Damage, RestoreError};
-use crate::archive::{ArchiveError, Passage, decoder};
-use crate::model::{Bytes, Sha256, Version};
+use super::error::RestoreError;
+use crate::archive::Passage;
+use crate::model::Version;
 use crate::progress::Task;
+use crate::retrieve::{self, Damage};
 use crate::target::{Manifest, Opened};
 
 /// How many chunks may wait to be sent.
@@ -107,68 +107,13 @@ impl<C: Send + 'static> Upload<C> {
 
 fn read<P: Passage<Withhold>>(
     source: &Source,
-    mut passage: P,
+    passage: P,
     task: Arc<dyn Task>,
 ) -> Result<P::Contents, Damage> {
     let archive = source.manifest.archive.as_ref().ok_or(Damage::Digest)?;
-    let file = source
-        .opened
-        .file(&archive.file)
-        .map_err(|error| Damage::Read(io::Error::other(error)))?;
-    let mut hashed = Hashed {
-        inner: file,
-        hasher: sha2::Sha256::new(),
-        task,
-    };
-    let size = archive.size;
-    if archive.compression == "none" {
-        copy(&mut hashed, &mut passage, size)?;
-    } else {
-        copy(&mut decoder(&mut hashed), &mut passage, size)?;
-    }
-    let (withhold, contents) = passage.finish()?;
-    // Whatever follows the last frame belongs to the file, and so to its checksum.
-    io::copy(&mut hashed, &mut io::sink()).map_err(Damage::Read)?;
-    let digest = Sha256(hashed.hasher.finalize().into());
-    if digest != archive.sha256 {
-        return Err(Damage::Digest);
-    }
+    let (withhold, contents) = retrieve::archive(&*source.opened, archive, passage, task)?;
     withhold.release().map_err(Damage::Read)?;
     Ok(contents)
-}
-
-/// Copies a tar of this size. A file that unfolds to more is given up then, not at its end.
-fn copy(from: &mut impl Read, to: &mut impl Write, size: Bytes) -> Result<(), Damage> {
-    let mut buffer = vec![0; CHUNK];
-    let mut left = size.0;
-    loop {
-        let count = from.read(&mut buffer).map_err(Damage::Read)?;
-        if count == 0 {
-            return Ok(());
-        }
-        left = left.checked_sub(count as u64).ok_or(Damage::Size(size))?;
-        to.write_all(&buffer[..count])
-            .map_err(|error| match ArchiveError::from_io(error) {
-                Ok(archive) => Damage::Archive(archive),
-                Err(io) => Damage::Read(io),
-            })?;
-    }
-}
-
-/// Hashes what is read, and tells how much it was.
-struct Hashed<R> {
-    inner: R,
-    hasher: sha2::Sha256,
-    task: Arc<dyn Task>,
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.inner.read(buffer)?;
-        self.hasher.update(&buffer[..count]);
-        self.task.advance(count as u64);
-        Ok(count)
-    }
 }
 
 /// Sends what is written in chunks, but keeps the last [`CHUNK`] of it until it is released.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const ROWS: [&[&str]; 6] = [
     &["model", "progress"],
     &["incus", "archive", "target", "retention", "settings"],
-    &["plan", "temporary"],
+    &["plan", "temporary", "retrieve"],
     &["backup", "restore", "list"],
     &["ui"],
     &["cli"],

@@ -1,0 +1,121 @@
+//! A stored archive read back, with every check that its manifest allows.
+//!
+//! Restoring, verifying and whatever else reads an archive come here, so that an archive is either
+//! right for all of them or for none.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use sha2::Digest as _;
+
+use crate::archive::{ArchiveError, Passage, decoder};
+use crate::model::{Bytes, Sha256};
+use crate::progress::Task;
+use crate::target::{ArchiveFacts, Opened};
+
+/// How much is read at a time.
+const CHUNK: usize = 256 * 1024;
+
+/// What is wrong with a stored archive.
+#[derive(Debug, thiserror::Error)]
+pub enum Damage {
+    /// It cannot be read.
+    #[error("cannot read the archive")]
+    Read(#[source] io::Error),
+    /// It is not a complete archive.
+    #[error("{0}")]
+    Archive(#[from] ArchiveError),
+    /// It unfolds to more than was written.
+    #[error("it holds more than the {0} that its manifest gives")]
+    Size(Bytes),
+    /// It is not what was written.
+    #[error("its SHA-256 is not the one that its manifest gives")]
+    Digest,
+}
+
+/// Reads an archive through a passage, which checks its structure, and compares its checksum.
+///
+/// What comes out of the passage has then been written already: whoever must not use it before it is
+/// known to be right holds its end back. Blocks. The task is told how many stored bytes were read.
+pub fn archive<W: Write, P: Passage<W>>(
+    opened: &dyn Opened,
+    archive: &ArchiveFacts,
+    mut passage: P,
+    task: Arc<dyn Task>,
+) -> Result<(W, P::Contents), Damage> {
+    let file = opened
+        .file(&archive.file)
+        .map_err(|error| Damage::Read(io::Error::other(error)))?;
+    let mut hashed = Hashed {
+        inner: file,
+        hasher: sha2::Sha256::new(),
+        task,
+    };
+    if archive.compression == "none" {
+        copy(&mut hashed, &mut passage, archive.size)?;
+    } else {
+        copy(&mut decoder(&mut hashed), &mut passage, archive.size)?;
+    }
+    let ended = passage.finish()?;
+    // Whatever follows the last frame belongs to the file, and so to its checksum.
+    if hashed.rest().map_err(Damage::Read)? != archive.sha256 {
+        return Err(Damage::Digest);
+    }
+    Ok(ended)
+}
+
+/// The checksum of a stored file. Blocks.
+pub fn digest(opened: &dyn Opened, name: &str, task: Arc<dyn Task>) -> Result<Sha256, Damage> {
+    let file = opened
+        .file(name)
+        .map_err(|error| Damage::Read(io::Error::other(error)))?;
+    let hashed = Hashed {
+        inner: file,
+        hasher: sha2::Sha256::new(),
+        task,
+    };
+    hashed.rest().map_err(Damage::Read)
+}
+
+/// Copies a tar of this size. A file that unfolds to more is given up then, not at its end.
+fn copy(from: &mut impl Read, to: &mut impl Write, size: Bytes) -> Result<(), Damage> {
+    let mut buffer = vec![0; CHUNK];
+    let mut left = size.0;
+    loop {
+        let count = from.read(&mut buffer).map_err(Damage::Read)?;
+        if count == 0 {
+            return Ok(());
+        }
+        left = left.checked_sub(count as u64).ok_or(Damage::Size(size))?;
+        to.write_all(&buffer[..count])
+            .map_err(|error| match ArchiveError::from_io(error) {
+                Ok(archive) => Damage::Archive(archive),
+                Err(io) => Damage::Read(io),
+            })?;
+    }
+}
+
+/// Hashes what is read, and tells how much it was.
+struct Hashed<R> {
+    inner: R,
+    hasher: sha2::Sha256,
+    task: Arc<dyn Task>,
+}
+
+impl<R: Read> Hashed<R> {
+    /// The checksum of everything, once what is left is read.
+    fn rest(mut self) -> io::Result<Sha256> {
+        let mut buffer = vec![0; CHUNK];
+        while self.read(&mut buffer)? > 0 {}
+        Ok(Sha256(self.hasher.finalize().into()))
+    }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        self.task.advance(count as u64);
+        Ok(count)
+    }
+}
