@@ -77,6 +77,10 @@ fn plan_one(
         let Some(stored) = versions.iter().find(|stored| stored.id.version == version) else {
             return Step::rest(row(Action::Refuse).because("the target does not hold it"));
         };
+        if stored.protected {
+            let reason = "it is protected; `unprotect` lets it go";
+            return Step::rest(row(Action::Refuse).because(reason));
+        }
         if stored.state == State::Complete && !survives && !request.force {
             let reason = "no complete version would be left; --force deletes it all the same";
             return Step::rest(row(Action::Refuse).because(reason));

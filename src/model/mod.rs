@@ -8,6 +8,7 @@
 //! let project: ProjectName = "web".parse::<InstanceName>().unwrap();
 //! ```
 
+mod check;
 mod component;
 mod compression;
 mod consistency;
@@ -18,6 +19,7 @@ mod resource;
 mod size;
 mod version;
 
+pub use check::{Check, CheckLevel, Checks, InvalidLevel};
 pub use component::{InvalidComponent, decode_component, encode_component};
 pub use compression::{CompressionChoice, InvalidCompression};
 pub use consistency::{Consistency, Method};

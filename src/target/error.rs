@@ -54,6 +54,9 @@ pub enum TargetError {
     /// A version is not there.
     #[error("version {} of `{}` is not in the target", .0.version, .0.resource)]
     NoVersion(Box<StoredId>),
+    /// A version must stay.
+    #[error("version {} of `{}` is protected", .0.version, .0.resource)]
+    Protected(Box<StoredId>),
     /// A manifest is not one.
     #[error("the manifest `{}` cannot be used", path.display())]
     Manifest {
@@ -100,6 +103,7 @@ impl TargetError {
             Self::Locked { .. } => {
                 Some("try again later, or wait longer: --lock-timeout SECONDS".to_owned())
             }
+            Self::Protected(_) => Some("`unprotect` lets it go".to_owned()),
             Self::OtherServer { .. } => Some(
                 "if the server was set up anew, keep its old backups under another name: rename \
                  the folder of the source; otherwise use another target"

@@ -28,6 +28,6 @@ pub use manifest::{
     ManifestOptions, Requires,
 };
 pub use seam::{
-    Draft, DraftFile, ExclusiveLock, Filter, Opened, SourceFacts, State, Stored, StoredId, Target,
-    Written,
+    Draft, DraftFile, ExclusiveLock, Filter, Opened, Protection, SourceFacts, State, Stored,
+    StoredId, Target, Written,
 };

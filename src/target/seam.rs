@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{Read, Write};
 
 use super::{Location, Manifest, TargetError};
-use crate::model::{Bytes, Kind, ResourceId, Sha256, SourceName, Version};
+use crate::model::{Bytes, Check, Checks, Kind, ResourceId, Sha256, SourceName, Version};
 
 /// A place that holds versions. Everything blocks.
 pub trait Target: Send + Sync + fmt::Debug {
@@ -34,6 +34,16 @@ pub trait Target: Send + Sync + fmt::Debug {
 
     /// Opens a version for reading.
     fn open(&self, id: &StoredId) -> Result<Box<dyn Opened>, TargetError>;
+
+    /// Protects a version, or takes that back. A protected one is never deleted.
+    fn protect(&self, id: &StoredId, protection: Protection) -> Result<(), TargetError>;
+
+    /// Records how a version was checked; the version itself does not change.
+    fn record(&self, id: &StoredId, check: Check) -> Result<(), TargetError>;
+
+    /// Removes what ended processes left of the resources of a source, and nothing that a living one
+    /// owns; gives how many such leftovers there were.
+    fn clear(&self, source: &SourceName) -> Result<u64, TargetError>;
 
     /// Takes a resource for this process alone, waiting a while for others.
     fn lock(
@@ -87,7 +97,7 @@ pub trait Opened: Send {
 
 /// A resource that nobody else creates, reads or deletes versions of at the time.
 pub trait ExclusiveLock: Send {
-    /// Deletes one version.
+    /// Deletes one version, unless it is protected.
     fn delete(&self, version: Version) -> Result<(), TargetError>;
 }
 
@@ -111,6 +121,15 @@ pub struct SourceFacts {
     pub fingerprint: Sha256,
     /// Whether it is a cluster.
     pub clustered: bool,
+}
+
+/// Whether a version must stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protection {
+    /// It must.
+    On,
+    /// It may go.
+    Off,
 }
 
 /// Which versions are meant; what is not said fits.
@@ -144,6 +163,10 @@ pub struct Stored {
     pub stored_size: Bytes,
     /// Whether everything that belongs to it is there.
     pub state: State,
+    /// Whether it is protected.
+    pub protected: bool,
+    /// How it was checked; what a check found counts in `state`.
+    pub checks: Checks,
     /// Its manifest, where it can be read.
     pub manifest: Option<Manifest>,
 }

@@ -13,12 +13,12 @@
 use std::io::{Read as _, Write as _};
 
 use crate::model::{
-    Bytes, Consistency, Kind, Method, ProjectName, ResourceId, ResourceName, Sha256, SourceName,
-    Version,
+    Bytes, Check, CheckLevel, Consistency, Kind, Method, ProjectName, ResourceId, ResourceName,
+    Sha256, SourceName, Version,
 };
 use crate::target::{
-    ArchiveFacts, Draft, Filter, Manifest, ManifestOptions, Requires, SourceFacts, State, Stored,
-    StoredId, Target, TargetError, Written,
+    ArchiveFacts, Draft, Filter, Manifest, ManifestOptions, Protection, Requires, SourceFacts,
+    State, Stored, StoredId, Target, TargetError, Written,
 };
 
 /// An empty target, and what only its implementation can do to it.
@@ -27,6 +27,8 @@ pub trait Bench {
     fn open(&self) -> Box<dyn Target>;
     /// Spoils a stored version behind the target's back.
     fn damage(&self, id: &StoredId, damage: Damage);
+    /// Leaves what a process leaves that is killed while it writes a version of a resource.
+    fn abandon(&self, source: &SourceName, resource: &ResourceId);
     /// Puts things into the target that are no backups, also where versions of `resource` stand.
     fn litter(&self, source: &SourceName, resource: &ResourceId);
     /// What is there that is no complete version: what a draft or a deletion left behind.
@@ -69,6 +71,9 @@ macro_rules! target_suite {
             what_is_no_backup_is_passed_over,
             a_spoilt_version_is_shown_as_such,
             a_file_name_that_leads_elsewhere_is_refused,
+            what_is_protected_is_not_deleted_until_it_may_go,
+            checks_are_remembered_and_what_they_found_is_shown,
+            what_ended_drafts_left_is_cleared_and_a_living_one_is_not,
         );
     };
     ($bench:expr; $($case:ident),+ $(,)?) => {
@@ -582,5 +587,83 @@ pub fn a_file_name_that_leads_elsewhere_is_refused(bench: &dyn Bench) {
         assert!(refused(opened.file(name).err()), "{name:?}");
     }
     drop(draft);
+    assert_eq!(bench.left_over(), Vec::<String>::new());
+}
+
+/// A protected version stays, whoever asks; nothing else of it changes.
+pub fn what_is_protected_is_not_deleted_until_it_may_go(bench: &dyn Bench) {
+    let (one, two) = (
+        stored(bench, "web", 1, b"one"),
+        stored(bench, "web", 2, b"two"),
+    );
+    let target = bench.open();
+    for _ in 0..2 {
+        target.protect(&one, Protection::On).unwrap();
+    }
+    let protected = |target: &dyn Target| -> Vec<bool> {
+        all(target).iter().map(|stored| stored.protected).collect()
+    };
+    assert_eq!(protected(&*bench.open()), [true, false]);
+    let lock = target.lock(&one.source, &one.resource).unwrap();
+    assert!(matches!(lock.delete(one.version), Err(TargetError::Protected(id)) if *id == one));
+    lock.delete(two.version).unwrap();
+    drop(lock);
+    assert_eq!(content(&*target, &one), b"one");
+    for _ in 0..2 {
+        target.protect(&one, Protection::Off).unwrap();
+    }
+    assert_eq!(protected(&*bench.open()), [false]);
+    let lock = target.lock(&one.source, &one.resource).unwrap();
+    lock.delete(one.version).unwrap();
+    drop(lock);
+    let gone = target.protect(&one, Protection::On);
+    assert!(matches!(gone, Err(TargetError::NoVersion(_))));
+    assert_eq!(bench.left_over(), Vec::<String>::new());
+}
+
+/// The latest check of each level is kept, and damage that one found is damage until another as
+/// thorough refutes it.
+pub fn checks_are_remembered_and_what_they_found_is_shown(bench: &dyn Bench) {
+    let id = stored(bench, "web", 1, b"one");
+    let check = |level, second: i8, damage: Option<&str>| Check {
+        level,
+        at: self::second(second).timestamp(),
+        damage: damage.map(str::to_owned),
+    };
+    let cases = [
+        (check(CheckLevel::Full, 1, None), State::Complete),
+        (
+            check(CheckLevel::Full, 2, Some("a flipped bit")),
+            State::Damaged,
+        ),
+        (check(CheckLevel::Quick, 3, None), State::Damaged),
+        (check(CheckLevel::Full, 4, None), State::Complete),
+    ];
+    for (check, state) in cases {
+        bench.open().record(&id, check.clone()).unwrap();
+        let found = all(&*bench.open()).remove(0);
+        assert_eq!(found.state, state, "{check:?}");
+        assert_eq!(found.checks.latest(check.level), Some(&check));
+    }
+    assert_eq!(content(&*bench.open(), &id), b"one");
+    assert_eq!(bench.left_over(), Vec::<String>::new());
+}
+
+/// What a process that has ended was writing goes; what one that lives is writing does not.
+pub fn what_ended_drafts_left_is_cleared_and_a_living_one_is_not(bench: &dyn Bench) {
+    let id = stored(bench, "web", 1, b"one");
+    let source = server("here", 1);
+    let target = bench.open();
+    bench.abandon(&id.source, &instance("db"));
+    let mut living = target.begin(&source.name, &id.resource, second(2)).unwrap();
+    let written = fill(&mut *living, b"two").unwrap();
+    assert_eq!(bench.open().clear(&source.name).unwrap(), 1);
+    assert_eq!(bench.open().clear(&source.name).unwrap(), 0);
+    let new = StoredId {
+        version: second(2),
+        ..id
+    };
+    living.commit(manifest(&new, 3, written)).unwrap();
+    assert_eq!(content(&*target, &new), b"two");
     assert_eq!(bench.left_over(), Vec::<String>::new());
 }

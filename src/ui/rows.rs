@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Cell, Column, Record, Shown, Tone};
 use crate::model::{
-    Bytes, Consistency, Kind, PoolName, ProjectName, ResourceName, SourceName, Version,
+    Bytes, CheckLevel, Consistency, Kind, PoolName, ProjectName, ResourceName, SourceName, Version,
 };
 use crate::plan::{Action, Outcome, Row, Status};
 
@@ -59,6 +59,12 @@ pub struct VersionRow {
     pub consistency: Option<Consistency>,
     /// Whether it can be relied on.
     pub state: VersionState,
+    /// Whether it is protected: never deleted.
+    pub protected: bool,
+    /// How thoroughly it was last checked.
+    pub verified: Option<CheckLevel>,
+    /// When that check ended.
+    pub verified_at: Option<Timestamp>,
 }
 
 impl Record for VersionRow {
@@ -87,6 +93,13 @@ impl Record for VersionRow {
                     VersionState::Incomplete => Tone::Careful,
                 };
                 Cell::Toned(row.state.to_string(), tone)
+            }),
+            column("protected", Shown::Unless(""), |row| {
+                Cell::of(row.protected.then_some("yes"))
+            }),
+            column("verified", Shown::Unless(""), |row| Cell::of(row.verified)),
+            column("verified_at", Shown::Unless(""), |row| {
+                row.verified_at.map_or(Cell::Empty, Cell::Time)
             }),
         ];
         COLUMNS

@@ -74,6 +74,14 @@ impl Bench for Folder {
         }
     }
 
+    fn abandon(&self, source: &SourceName, resource: &ResourceId) {
+        let partial = self
+            .place(source, resource)
+            .join(".partial-20260102T030405Z-0badcafe");
+        fs::create_dir_all(&partial).unwrap();
+        fs::write(partial.join("export.tar.zst"), "half").unwrap();
+    }
+
     fn litter(&self, source: &SourceName, resource: &ResourceId) {
         let place = self.place(source, resource);
         for folder in [

@@ -7,7 +7,7 @@ use crate::cli::args::List;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::CommandError;
-use crate::model::Kind;
+use crate::model::{CheckLevel, Kind};
 use crate::target::{State, Stored};
 use crate::ui::{Columns, Output, VersionRow, VersionState, View, write_rows};
 
@@ -33,7 +33,11 @@ pub(in crate::cli) async fn list(
 pub(super) fn row(stored: &Stored) -> VersionRow {
     let resource = &stored.id.resource;
     let manifest = stored.manifest.as_ref();
+    let check = stored.checks.latest(CheckLevel::Quick);
     VersionRow {
+        protected: stored.protected,
+        verified: check.map(|check| check.level),
+        verified_at: check.map(|check| check.at),
         source: stored.id.source.clone(),
         kind: resource.kind(),
         project: resource.project().cloned(),

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::files::read_file;
+use super::notes::{checks, is_protected};
 use super::place::DirectoryTarget;
 use crate::model::{
-    Bytes, Kind, PoolName, ProjectName, ResourceId, ResourceName, SourceName, Version,
+    Bytes, Checks, Kind, PoolName, ProjectName, ResourceId, ResourceName, SourceName, Version,
     decode_component,
 };
 use crate::target::checksums::is_file_name;
@@ -37,6 +38,22 @@ pub(super) fn versions(
     }
     found.sort();
     Ok(read_all(&found))
+}
+
+/// The resources of a source that have a folder.
+pub(super) fn resources_of(
+    target: &DirectoryTarget,
+    source: &SourceName,
+) -> Result<Vec<ResourceId>, TargetError> {
+    let mut all = Vec::new();
+    for kind in Kind::ALL {
+        all.extend(
+            resources(target, source, kind)?
+                .into_iter()
+                .map(|(id, _)| id),
+        );
+    }
+    Ok(all)
 }
 
 /// The resources of a kind that have a folder.
@@ -148,6 +165,7 @@ fn read_all(found: &[(StoredId, PathBuf)]) -> Vec<Stored> {
 
 /// What is known of a version's folder without reading its data.
 pub(super) fn read(id: StoredId, path: &Path) -> Stored {
+    let (protected, checks) = (is_protected(path), checks(path));
     let bare = |id, state| {
         let (size, stored_size) = (Bytes(0), Bytes(0));
         Stored {
@@ -155,6 +173,8 @@ pub(super) fn read(id: StoredId, path: &Path) -> Stored {
             size,
             stored_size,
             state,
+            protected,
+            checks: Checks::default(),
             manifest: None,
         }
     };
@@ -177,11 +197,16 @@ pub(super) fn read(id: StoredId, path: &Path) -> Stored {
             state = State::Damaged;
         }
     }
+    if checks.damage().is_some() {
+        state = State::Damaged;
+    }
     Stored {
         id,
         size,
         stored_size,
         state,
+        protected,
+        checks,
         manifest: Some(manifest),
     }
 }

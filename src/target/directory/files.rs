@@ -149,6 +149,23 @@ pub(super) fn place_file(path: &Path, bytes: &[u8]) -> Result<(), TargetError> {
     removed.at("remove", &beside)
 }
 
+/// Writes a whole small file in one step, in the place of one that may be there.
+pub(super) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), TargetError> {
+    let folder = path.parent().unwrap_or(path);
+    clear_beside(path)?;
+    let beside = folder.join(beside(path) + &Owner::current(&RunId::begin()).tag());
+    let placed = write_file(&beside, bytes).and_then(|()| {
+        step("rename")
+            .and_then(|()| fs::rename(&beside, path))
+            .at("replace", path)
+    });
+    if placed.is_err() {
+        let _ = remove_file(&beside);
+    }
+    placed?;
+    sync_folder(folder)
+}
+
 /// What a file is called, up to the process that writes it, before it is put into its place.
 pub(super) fn beside(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();

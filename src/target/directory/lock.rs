@@ -9,6 +9,7 @@ use super::files::{
     make_folders, open_or_create, remove_empty, remove_file, remove_tree, rename_folder,
     sync_folder,
 };
+use super::notes::is_protected;
 use super::place::{DirectoryTarget, LOCKS};
 use crate::model::{ResourceId, SourceName, Version, encode_component};
 use crate::target::error::At as _;
@@ -132,25 +133,56 @@ pub(super) fn shared_and_clear(
 ) -> Result<Lock, TargetError> {
     let unlocked = prepare(target, source, resource)?;
     if unlocked.file.try_lock().is_ok() {
-        clear(&target.resource_folder(source, resource))?;
+        remove_left_over(&target.resource_folder(source, resource))?;
     }
     // On the same file this turns the exclusive lock into a shared one.
     unlocked.wait(target.patience, File::try_lock_shared)
 }
 
-fn clear(folder: &Path) -> Result<(), TargetError> {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return Ok(());
+/// Removes what dead processes left of a resource that nobody has; gives how much there was.
+pub(super) fn clear_if_free(
+    target: &DirectoryTarget,
+    source: &SourceName,
+    resource: &ResourceId,
+) -> Result<u64, TargetError> {
+    let folder = target.resource_folder(source, resource);
+    // Without leftovers no lock is asked for, and no file made for it.
+    if left_over(&folder)?.is_empty() {
+        return Ok(0);
+    }
+    let unlocked = prepare(target, source, resource)?;
+    match unlocked.file.try_lock() {
+        Ok(()) => remove_left_over(&folder),
+        Err(TryLockError::WouldBlock) => Ok(0),
+        Err(TryLockError::Error(error)) => Err(error).at("lock", &unlocked.path),
+    }
+}
+
+/// The folders of drafts and deletions that are not through.
+fn left_over(folder: &Path) -> Result<Vec<PathBuf>, TargetError> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.at("list", folder)?,
     };
+    let mut found = Vec::new();
     for entry in entries {
         let entry = entry.at("list", folder)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let left = name.starts_with(".partial-") || name.starts_with(".deleting-");
         if left && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            remove_tree(&entry.path()).at("remove", &entry.path())?;
+            found.push(entry.path());
         }
     }
-    Ok(())
+    Ok(found)
+}
+
+fn remove_left_over(folder: &Path) -> Result<u64, TargetError> {
+    let mut removed = 0;
+    for path in left_over(folder)? {
+        remove_tree(&path).at("remove", &path)?;
+        removed += 1;
+    }
+    Ok(removed)
 }
 
 /// The right to delete versions of one resource.
@@ -188,6 +220,9 @@ impl Exclusive {
 impl ExclusiveLock for Exclusive {
     fn delete(&self, version: Version) -> Result<(), TargetError> {
         let path = self.folder.join(version.to_string());
+        if is_protected(&path) {
+            return Err(TargetError::Protected(Box::new(self.id(version))));
+        }
         let doomed = self
             .folder
             .join(format!(".deleting-{version}-{}", std::process::id()));

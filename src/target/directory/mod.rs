@@ -12,6 +12,9 @@
 //! Files that hold the same bytes may be one file with several names (hard links): each version has
 //! it as its own.
 //!
+//! In a version's folder `protected.json` and `checks.json` may stand beside the manifest: they are
+//! about the version, and not of it.
+//!
 //! Folders have mode 0700 and files 0600, whatever the umask.
 
 mod catalog;
@@ -20,6 +23,7 @@ mod draft;
 pub mod faults;
 mod files;
 mod lock;
+mod notes;
 mod open;
 mod place;
 mod share;

@@ -9,14 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{beside, clear_beside, make_folder, make_folders, place_file, read_file};
 use super::lock::Exclusive;
-use super::{catalog, draft, open};
+use super::{catalog, draft, lock, notes, open};
 use crate::model::{
-    Bytes, ResourceId, RunId, Sha256, SourceName, Version, decode_component, encode_component,
+    Bytes, Check, ResourceId, RunId, Sha256, SourceName, Version, decode_component,
+    encode_component,
 };
 use crate::target::error::At as _;
 use crate::target::{
-    Draft, ExclusiveLock, Filter, Location, Opened, SourceFacts, Stored, StoredId, Target,
-    TargetError,
+    Draft, ExclusiveLock, Filter, Location, Opened, Protection, SourceFacts, Stored, StoredId,
+    Target, TargetError,
 };
 
 /// The file that makes a folder a target.
@@ -248,6 +249,22 @@ impl Target for DirectoryTarget {
 
     fn open(&self, id: &StoredId) -> Result<Box<dyn Opened>, TargetError> {
         open::open(self, id)
+    }
+
+    fn protect(&self, id: &StoredId, protection: Protection) -> Result<(), TargetError> {
+        notes::protect(self, id, protection)
+    }
+
+    fn record(&self, id: &StoredId, check: Check) -> Result<(), TargetError> {
+        notes::record(self, id, check)
+    }
+
+    fn clear(&self, source: &SourceName) -> Result<u64, TargetError> {
+        let mut left = 0;
+        for resource in catalog::resources_of(self, source)? {
+            left += lock::clear_if_free(self, source, &resource)?;
+        }
+        Ok(left)
     }
 
     fn lock(

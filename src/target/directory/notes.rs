@@ -1,0 +1,99 @@
+//! What is written beside a version's manifest later: that it is protected, and how it was checked.
+//!
+//! Neither is among the checksums: the version itself does not change.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::files::{place_file, read_file, remove_file, replace_file, sync_folder};
+use super::lock::shared;
+use super::place::DirectoryTarget;
+use crate::model::{Check, Checks, Version};
+use crate::target::error::At as _;
+use crate::target::{Protection, StoredId, TargetError};
+
+/// The file that protects a version.
+const PROTECTED: &str = "protected.json";
+/// The file of the checks.
+const CHECKS: &str = "checks.json";
+/// How large these may be.
+const LIMIT: u64 = 64 * 1024;
+
+#[derive(Serialize, Deserialize)]
+struct Protected {
+    since: jiff::Timestamp,
+}
+
+/// Whether a version's folder says that it is protected. One that cannot be asked is.
+pub(super) fn is_protected(folder: &Path) -> bool {
+    match folder.join(PROTECTED).symlink_metadata() {
+        Ok(_) => true,
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
+}
+
+/// How a version was checked. What cannot be read is as good as no check.
+pub(super) fn checks(folder: &Path) -> Checks {
+    read_file(&folder.join(CHECKS), LIMIT)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .unwrap_or_default()
+}
+
+/// Protects a version, or takes that back.
+pub(super) fn protect(
+    target: &DirectoryTarget,
+    id: &StoredId,
+    protection: Protection,
+) -> Result<(), TargetError> {
+    let _lock = shared(target, &id.source, &id.resource)?;
+    let folder = version_folder(target, id)?;
+    let path = folder.join(PROTECTED);
+    match protection {
+        Protection::On => {
+            let since = Version::now().timestamp();
+            place_file(&path, &json(&Protected { since })?)
+        }
+        Protection::Off => match remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => {
+                result.at("remove", &path)?;
+                sync_folder(&folder)
+            }
+        },
+    }
+}
+
+/// Records a check.
+pub(super) fn record(
+    target: &DirectoryTarget,
+    id: &StoredId,
+    check: Check,
+) -> Result<(), TargetError> {
+    let _lock = shared(target, &id.source, &id.resource)?;
+    let folder = version_folder(target, id)?;
+    let mut all = checks(&folder);
+    all.add(check);
+    replace_file(&folder.join(CHECKS), &json(&all)?)
+}
+
+fn version_folder(target: &DirectoryTarget, id: &StoredId) -> Result<PathBuf, TargetError> {
+    let folder = target
+        .resource_folder(&id.source, &id.resource)
+        .join(id.version.to_string());
+    if folder.is_dir() {
+        Ok(folder)
+    } else {
+        Err(TargetError::NoVersion(Box::new(id.clone())))
+    }
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>, TargetError> {
+    let mut bytes = serde_json::to_vec_pretty(value)
+        .map_err(io::Error::other)
+        .at("write", Path::new(CHECKS))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
