@@ -8,107 +8,66 @@
 #
 # KEEP_CONTAINER=1 leaves the container running; the next run enters it again. Where no image
 # registry is reachable the base is built with debootstrap from the archive that this machine already
-# uses. Images and caches are kept in .cache/. The Rust toolchain of this machine is used inside, at
-# its own path, so that nothing is built twice.
+# uses. Images and caches are kept in .cache/. A toolchain of rustup's on this machine is used inside,
+# at its own path, so that nothing is built twice; else the container gets Debian's.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$REPO"
 
-case ${1:-sid} in
-  -h | --help) usage_of "$0" && exit ;;
-  sid | 7.0) suite=sid ;;
-  trixie | 6.0) suite=trixie ;;
-  *) die "'$1' is no series; see scripts/test_integration_container.sh -h" ;;
-esac
+case ${1:-} in -h | --help) usage_of "$0" && exit ;; esac
+suite=$(suite_of_series "${1:-sid}") || die "'$1' is no series; see scripts/test_integration_container.sh -h"
 
 mkdir -p "$CACHE"
 # Says why the container cannot be had: scripts/test tells it at its end.
 leave_out() {
-  printf '%s\n' "$*" >"$CACHE/container-left-out"
-  warn "no container: $*"
+  printf '%s\n' "$no_container" >"$CACHE/container-left-out"
+  warn "no container: $no_container"
   exit 1
 }
 
-is_root || leave_out "it needs root"
-engine=()
-if have podman; then
-  engine=(podman)
-  # crun refuses some hosts' hybrid cgroups; runc does not.
-  ! have runc || engine+=(--runtime runc)
-  engine+=(--cgroup-manager cgroupfs --root "$CACHE/containers/storage" --runroot "$CACHE/containers/run")
-elif have docker && docker info >/dev/null 2>&1; then
-  engine=(docker)
-else
-  leave_out "neither podman nor docker is there"
-fi
-
-packages=incus-base,incus-client,dnsmasq-base,nftables,iproute2,uidmap,btrfs-progs,busybox-static,ca-certificates,procps,attr,libcap2-bin,bsdutils,zstd,gcc,libc6-dev,git,squashfs-tools
 tree=$(printf %s "$REPO" | sha256sum | cut -c1-8)
-image=localhost/incus-backup-test-$suite:$(printf %s "$packages" | sha256sum | cut -c1-8)
 container=incus-backup-test-$tree-$suite
 
-build_image() {
-  local root=$CACHE/containers/root-$suite
-  if "${engine[@]}" image inspect "$image" >/dev/null 2>&1; then return; fi
-  step "building $image"
-  apt_need debootstrap=debootstrap
-  rm -rf "$root"
-  mkdir -p "$root"
-  # On a machine of an older release the last configuration steps may need a second try.
-  debootstrap --variant=minbase --include="$packages" "$suite" "$root" "$(debian_mirror)" >"$CACHE/debootstrap.log" 2>&1 ||
-    chroot "$root" apt-get -y --fix-broken install >>"$CACHE/debootstrap.log" 2>&1 ||
-    leave_out "debootstrap failed: $(tail -n 1 "$CACHE/debootstrap.log")"
-  [ -x "$root/usr/libexec/incus/incusd" ] || leave_out "debootstrap did not install Incus"
-  tar -C "$root" -c . | "${engine[@]}" import - "$image" >/dev/null || leave_out "the image cannot be imported"
-  rm -rf "$root"
+options=(--tmpfs /var/tmp:exec,dev -v "$REPO:$REPO" -v "$CACHE:$CACHE" -e TEST_CACHE="$CACHE")
+mount_toolchain() {
+  local rustup=${RUSTUP_HOME:-$HOME/.rustup} cargo=${CARGO_HOME:-$HOME/.cargo} nextest
+  if [ -d "$rustup/toolchains" ]; then
+    options+=(-v "$rustup:$rustup" -v "$cargo:$cargo" -e RUSTUP_HOME="$rustup" -e CARGO_HOME="$cargo"
+      -e PATH="$cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+  else
+    # Another compiler: what it builds is kept apart.
+    options+=(-e CARGO_HOME="$CACHE/cargo" -e CARGO_TARGET_DIR="$CACHE/containers/target-$suite")
+  fi
+  nextest=$(command -v cargo-nextest) && options+=(-v "$nextest:/usr/local/bin/cargo-nextest:ro")
+  return 0
 }
 
-# Newer LXC freezes only where cgroup2 is all there is. Then it waits to be entered.
-init='
-for group in /sys/fs/cgroup/*; do umount -l "$group" 2>/dev/null; done
-umount -l /sys/fs/cgroup 2>/dev/null
-mount -t cgroup2 none /sys/fs/cgroup && mkdir -p /sys/fs/cgroup/lab && echo $$ >/sys/fs/cgroup/lab/cgroup.procs
-mkdir -p /run/incus
-trap "exit 0" TERM
-while :; do sleep 1 & wait $!; done'
-
-start_container() {
-  local mounts=(-v "$REPO:$REPO" -v "$CACHE:$CACHE") rustup=${RUSTUP_HOME:-$HOME/.rustup} cargo=${CARGO_HOME:-$HOME/.cargo}
-  [ -d "$rustup" ] && mounts+=(-v "$rustup:$rustup")
-  [ -d "$cargo" ] && mounts+=(-v "$cargo:$cargo")
-  have cargo-nextest && mounts+=(-v "$(command -v cargo-nextest):/usr/local/bin/cargo-nextest:ro")
-  if [ "$("${engine[@]}" inspect -f '{{.State.Running}}' "$container" 2>/dev/null)" = true ]; then return; fi
-  "${engine[@]}" rm -f "$container" >/dev/null 2>&1 || true
-  "${engine[@]}" run -d --name "$container" --privileged --network=host \
-    --ulimit nofile=1024:20000 --ulimit nproc=1000:1000 --tmpfs /var/tmp:exec,dev "${mounts[@]}" \
-    -e CARGO_HOME="$cargo" -e RUSTUP_HOME="$rustup" -e PATH="$cargo/bin:$PATH" -e HOME=/root \
-    "$image" bash -c "$init" >/dev/null 2>"$CACHE/container.log" ||
-    leave_out "the container does not start: $(tail -n 1 "$CACHE/container.log")"
-}
-
-stop_container() {
+finish() {
   "${engine[@]}" exec "$container" "$REPO/scripts/lab" down inside >/dev/null 2>&1 || true
-  "${engine[@]}" rm -f -t 2 "$container" >/dev/null 2>&1 || true
+  container_remove "$container"
 }
 
+find_engine || leave_out
 need_rust
 need_nextest || true
-build_image
-start_container
+mount_toolchain
+container_image "$suite" || leave_out
+container_start "$container" "$image" "${options[@]}" || leave_out
 if [ "${KEEP_CONTAINER:-}" = 1 ]; then
-  say "the container stays: ${engine[*]} exec -it $container bash"
+  say "the container stays: ${engine[*]} exec -it -w $REPO $container bash"
 else
-  trap stop_container EXIT
+  trap finish EXIT
 fi
 # shellcheck disable=SC2016  # expanded inside
-"${engine[@]}" exec -w "$REPO" -e CI="${CI:-}" -e TEST_CACHE="$CACHE" -e TOOLS="/usr/local/bin:$CACHE/tools/bin" "$container" bash -euc '
-  PATH=$PATH:$TOOLS
+"${engine[@]}" exec -w "$REPO" -e CI="${CI:-}" "$container" bash -euc '
+  . scripts/lib.sh
+  need_rust
   scripts/lab up host inside
   eval "$(scripts/lab env inside)"
   export LAB_RESTART="$PWD/scripts/lab restart inside"
   incus version local:
-  if command -v cargo-nextest >/dev/null; then
+  if have cargo-nextest; then
     cargo nextest run --profile ci --locked -E "test(/real_/)"
   else
     cargo test --locked --test it real_ -- --test-threads 1
