@@ -32,9 +32,11 @@ impl Ran {
         }
     }
 
-    /// Fails unless the exit code is the one expected; shows what was said.
+    /// Fails unless the exit code is the one expected; shows what was said. Whatever happened, nobody
+    /// was shown a panic.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
+        assert!(!self.stderr.contains("panicked at"), "{}", self.stderr);
         assert_eq!(
             self.code,
             Some(code),

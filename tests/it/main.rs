@@ -26,5 +26,6 @@ mod real_probe;
 mod real_remotes;
 mod real_restart;
 mod real_round_trip;
+mod real_tree;
 mod room;
 mod target;

@@ -1,7 +1,8 @@
 //! What a real server and a real target look like after things went wrong.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use crate::lab::{Lab, Ran, command, lab, unique, until, variable};
@@ -280,29 +281,12 @@ fn a_full_target_is_told_and_leaves_no_version() {
         &name,
         "mkdir -p /data; dd if=/dev/urandom of=/data/x bs=1M count=40 2>/dev/null; sync",
     );
-    let small = lab.folder.path().join("small");
-    fs::create_dir(&small).unwrap();
-    let path = small.to_str().unwrap();
-    let mounted = command("mount")
-        .args(["-t", "tmpfs", "-o", "size=16m", "none", path])
-        .status();
-    assert!(
-        mounted.unwrap().success(),
-        "tests on a real Incus run as root"
-    );
-    let ran = lab.backup(&[
-        "create",
-        &name,
-        "--target",
-        &format!("dir:{path}/t"),
-        "--yes",
-    ]);
-    let inside: Vec<_> = walk(&small)
+    let small = Mounted::new(&lab, "size=16m");
+    let ran = lab.backup(&["create", &name, "--target", &small.target(), "--yes"]);
+    let inside: Vec<_> = walk(&small.path)
         .into_iter()
         .filter(|path| path.contains("export"))
         .collect();
-    let unmounted = command("umount").arg(path).status().unwrap();
-    assert!(unmounted.success());
     let ran = ran.exits(1);
     assert!(
         ran.stderr.contains("No space left on device"),
@@ -321,25 +305,14 @@ fn a_target_that_clearly_has_no_room_is_refused_and_force_tries_it() {
         &name,
         "mkdir -p /data; dd if=/dev/urandom of=/data/x bs=1M count=6 2>/dev/null; sync",
     );
-    let small = lab.folder.path().join("small");
-    fs::create_dir(&small).unwrap();
-    let path = small.to_str().unwrap();
-    let mounted = command("mount")
-        .args(["-t", "tmpfs", "-o", "size=16m", "none", path])
-        .status();
-    assert!(
-        mounted.unwrap().success(),
-        "tests on a real Incus run as root"
-    );
-    let uri = format!("dir:{path}/t");
+    let small = Mounted::new(&lab, "size=16m");
+    let uri = small.target();
     let create = |more: &[&str]| {
         let mut arguments = vec!["create", &name, "--target", &uri, "--yes"];
         arguments.extend(more);
         lab.backup(&arguments)
     };
     let ran = [create(&[]), create(&[]), create(&[]), create(&["--force"])];
-    let unmounted = command("umount").arg(path).status().unwrap();
-    assert!(unmounted.success());
     let codes: Vec<_> = ran.iter().map(|ran| ran.code).collect();
     assert_eq!(codes, [Some(0), Some(0), Some(1), Some(1)], "{ran:?}");
     assert!(
@@ -353,6 +326,109 @@ fn a_target_that_clearly_has_no_room_is_refused_and_force_tries_it() {
         ran[3].stderr
     );
     assert_eq!(lab.left_over(&name), Vec::<String>::new());
+}
+
+/// A small file system of the test's own, which goes whatever happens.
+struct Mounted {
+    path: PathBuf,
+}
+
+impl Mounted {
+    fn new(lab: &Lab, options: &str) -> Self {
+        let path = lab.folder.path().join("mounted");
+        fs::create_dir(&path).unwrap();
+        let mounted = Self { path };
+        mounted.mount(&["-t", "tmpfs", "-o", options, "none"]);
+        mounted
+    }
+
+    fn mount(&self, arguments: &[&str]) {
+        let status = command("mount").args(arguments).arg(&self.path).status();
+        assert!(
+            status.unwrap().success(),
+            "tests on a real Incus run as root"
+        );
+    }
+
+    fn target(&self) -> String {
+        format!("dir:{}/t", self.path.display())
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = command("umount").arg("-l").arg(&self.path).status();
+    }
+}
+
+#[test]
+fn a_target_that_cannot_be_written_is_told_and_nothing_stays_on_the_server() {
+    let Some(mut lab) = lab() else { return };
+    let name = lab.launch("readonly", &[]);
+    let disk = Mounted::new(&lab, "size=64m");
+    let target = disk.target();
+    let create = |lab: &Lab| lab.backup(&["create", &name, "--target", &target, "--yes"]);
+    // First where no target is yet, then where there is one with a version.
+    for versions in [0, 1] {
+        disk.mount(&["-o", "remount,ro"]);
+        let ran = create(&lab).exits(1);
+        let first = ran.stderr.lines().find(|line| line.starts_with("error: "));
+        assert!(
+            first.is_some_and(|line| line.contains(disk.path.to_str().unwrap())),
+            "{}",
+            ran.stderr
+        );
+        assert!(
+            ran.stderr.contains("Read-only file system"),
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(lab.left_over(&name), Vec::<String>::new());
+        assert_eq!(lab.status(&name), "Running");
+        let listed = lab.backup(&["list", "--target", &target, "-f", "json"]);
+        if versions == 0 {
+            listed.exits(10);
+        } else {
+            assert_eq!(listed.exits(0).rows().len(), versions);
+        }
+        disk.mount(&["-o", "remount,rw"]);
+        create(&lab).exits(0);
+    }
+}
+
+#[test]
+fn two_backups_begun_in_the_same_second_are_two_versions() {
+    let Some(mut lab) = lab() else { return };
+    let name = lab.launch("twice", &[]);
+    lab.sh(&name, "mkdir -p /data; echo here >/data/x; sync");
+    // The target is there: who makes it is not what this is about.
+    lab.backup(&["create", &name, "--yes"]).exits(0);
+    let start = || {
+        let mut command = lab.backup_command(&["create", &name, "--yes", "-f", "json"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let both = [start(), start()];
+    let mut versions: Vec<String> = both
+        .into_iter()
+        .map(|child| {
+            let ran = Ran::of(&child.wait_with_output().unwrap()).exits(0);
+            ran.rows()[0]["version"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    versions.sort();
+    versions.dedup();
+    assert_eq!(versions.len(), 2);
+    assert_eq!(lab.left_over(&name), Vec::<String>::new());
+    assert_eq!(lab.versions("default", &name).len(), 3);
+    for version in versions {
+        let copy = unique("of");
+        lab.adopt(&copy);
+        let arguments = ["restore", &name, "--version", &version, "--target-name"];
+        lab.backup(&[&arguments[..], &[&copy, "--start", "--yes"]].concat())
+            .exits(0);
+        assert_eq!(lab.sh(&copy, "cat /data/x"), "here\n");
+    }
 }
 
 fn walk(folder: &Path) -> Vec<String> {
