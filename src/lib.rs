@@ -18,9 +18,9 @@
 //! | row | modules | what is in them |
 //! |---|---|---|
 //! | 1 | [`model`], [`progress`] | plain values; progress and cancellation |
-//! | 2 | [`incus`], [`archive`], [`target`], [`retention`], [`settings`] | the REST client; Incus' tar format; where backups live; what stays; `backup.yml` |
+//! | 2 | [`incus`], [`archive`], [`target`], [`retention`], [`diff`], [`settings`] | the REST client; Incus' tar format; where backups live; what stays; the difference of documents; `backup.yml` |
 //! | 3 | [`plan`], [`temporary`], [`retrieve`] | what every operation's plan, consent and report are made of; objects that exist on a server only while a run works; stored archives read back and checked |
-//! | 4 | [`backup`], [`restore`], [`list`] | the operations: create; restore; list, show and delete |
+//! | 4 | [`backup`], [`restore`], [`config`], [`list`] | the operations: create; restore; a server's configuration; list, show and delete |
 //! | 5 | [`ui`] | tables, previews, prompts, progress bars, messages |
 //! | 6 | [`cli`] | arguments, context, signals, failures and exit codes |
 //!
@@ -47,6 +47,8 @@
 pub mod archive;
 pub mod backup;
 pub mod cli;
+pub mod config;
+pub mod diff;
 pub mod incus;
 pub mod list;
 pub mod model;

@@ -144,6 +144,7 @@ fn describe(method: Method, candidate: &Candidate) -> String {
             None => format!("{consistency}: paused while it is copied"),
         },
         Method::Live => format!("{consistency}: exported while it runs"),
+        Method::ReadTwice => format!("{consistency}: read twice"),
     }
 }
 

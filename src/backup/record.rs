@@ -71,6 +71,7 @@ pub(super) fn describe(context: &Context, subject: &Subject, taken: Taken) -> Ma
             missing_snapshots: had.filter(|name| !index.snapshots.contains(name)).collect(),
         }),
         image: None,
+        config: None,
         requires: Requires {
             pools: vec![pool.to_string()],
             ..needs

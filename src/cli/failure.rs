@@ -8,6 +8,7 @@ use std::error::Error;
 use super::exit::Exit;
 use crate::archive::ArchiveError;
 use crate::backup::BackupError;
+use crate::config::ConfigError as ServerConfigError;
 use crate::incus::{ConfigError, ConnectError};
 use crate::model::{InvalidName, SourceName};
 use crate::plan::{Report, Status, Verdict};
@@ -56,6 +57,9 @@ pub(super) enum CommandError {
     /// A restore cannot be planned.
     #[error("{0}")]
     Restore(#[from] RestoreError),
+    /// A configuration cannot be read, compared or restored.
+    #[error("{0}")]
+    ServerConfig(#[from] ServerConfigError),
     /// The target holds nothing of that server.
     #[error("target `{target}` holds no backups of source `{wanted}`")]
     NoSource {
@@ -125,6 +129,9 @@ fn exit_of(error: &(dyn Error + 'static)) -> Exit {
             }
         }
         if let Some(RestoreError::Damaged { .. }) = inner.downcast_ref::<RestoreError>() {
+            return Exit::Damaged;
+        }
+        if let Some(ServerConfigError::Damaged { .. }) = inner.downcast_ref::<ServerConfigError>() {
             return Exit::Damaged;
         }
     }

@@ -16,4 +16,4 @@ mod signal;
 
 pub use dispatch::{Dispatcher, dispatcher};
 pub use exit::{EXIT_STATUS, Exit};
-pub use run::instance;
+pub use run::{config, instance};

@@ -41,6 +41,27 @@ impl Program for args::Instance {
     }
 }
 
+impl Program for args::Config {
+    fn verbosity(&self) -> &args::Verbosity {
+        &self.verbosity
+    }
+
+    async fn run(self, context: &Context) -> Result<Exit, CommandError> {
+        match self.verb {
+            args::ConfigVerb::Create(args) => command::config::create(context, args).await,
+            args::ConfigVerb::List(args) => command::config::list(context, args).await,
+            args::ConfigVerb::Show(args) => command::config::show(context, args).await,
+            args::ConfigVerb::Diff(args) => command::config::diff(context, args).await,
+            args::ConfigVerb::Delete(args) => command::config::delete(context, args).await,
+        }
+    }
+}
+
+/// Runs `incus-backup-config`.
+pub fn config() -> ExitCode {
+    program::<args::Config>()
+}
+
 /// Runs `incus-backup-instance`.
 pub fn instance() -> ExitCode {
     program::<args::Instance>()

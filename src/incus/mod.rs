@@ -13,6 +13,7 @@
 mod client;
 mod config;
 mod connect;
+mod declared;
 mod environment;
 mod error;
 mod event;
@@ -25,12 +26,14 @@ mod multipart;
 mod object;
 mod operation;
 mod request;
+mod server;
 mod tls;
 mod websocket;
 
 pub use client::{Client, ServerInfo};
 pub use config::{Config, ConfigError, Remote};
 pub use connect::ConnectError;
+pub use declared::{BucketKeyChange, Within};
 pub use environment::Environment;
 pub use error::Error;
 pub use exec::{Command, ExecError, Executed};
@@ -43,3 +46,4 @@ pub use instance::{Device, ETag, Instance, InstanceSnapshot, StateChange};
 pub use multipart::{Framing, InvalidMultipart, Multipart, Piece};
 pub use object::{Pool, Profile, Project};
 pub use operation::{Operation, OperationError};
+pub use server::ServerDocument;

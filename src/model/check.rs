@@ -79,11 +79,11 @@ impl Checks {
 
     /// What is known to be wrong: what a check found, and no later one that was as thorough refuted.
     pub fn damage(&self) -> Option<&str> {
-        let found = self.0.iter().filter_map(|check| {
+        let mut found = self.0.iter().filter_map(|check| {
             let latest = self.latest(check.level)?;
             latest.damage.as_deref()
         });
-        found.last()
+        found.next_back()
     }
 }
 

@@ -40,13 +40,15 @@ pub enum Method {
     PausedCopy,
     /// Exported while it ran, from whatever was on disk.
     Live,
+    /// Read object by object: nothing changed from the first reading to a second one.
+    ReadTwice,
 }
 
 impl Method {
     /// The consistency that the method gives to an instance that ran.
     pub fn consistency(self) -> Consistency {
         match self {
-            Self::Direct => Consistency::Consistent,
+            Self::Direct | Self::ReadTwice => Consistency::Consistent,
             Self::ServerSnapshot | Self::InstantCopy | Self::PausedCopy => {
                 Consistency::CrashConsistent
             }

@@ -14,6 +14,7 @@ mod compression;
 mod consistency;
 mod digest;
 mod name;
+mod object;
 mod owner;
 mod resource;
 mod size;
@@ -28,6 +29,7 @@ pub use name::{
     AliasName, InstanceName, InvalidName, PoolName, ProfileName, ProjectName, RemoteName,
     ResourceName, SnapshotName, SourceName,
 };
+pub use object::{InvalidObjectKind, ObjectId, ObjectKind};
 pub use owner::{InvalidOwner, Liveness, Owner};
 pub use resource::{InstanceType, Kind, ResourceId, Subject};
 pub use size::Bytes;

@@ -226,9 +226,9 @@ mod tests {
         assert_eq!(
             serde_json::to_string(&report).unwrap(),
             concat!(
-                r#"[{"action":"create","type":"instance","project":"default","pool":null,"name":"web","version":null,"reason":"","#,
+                r#"[{"action":"create","type":"instance","project":"default","pool":null,"name":"web","object":null,"version":null,"reason":"","#,
                 r#""status":"done","error":null,"duration_ms":80500,"stored_size":2048,"consistency":"crash-consistent"},"#,
-                r#"{"action":"create","type":"instance","project":"default","pool":null,"name":"db","version":null,"reason":"","#,
+                r#"{"action":"create","type":"instance","project":"default","pool":null,"name":"db","object":null,"version":null,"reason":"","#,
                 r#""status":"failed","error":"cannot export: disk full","duration_ms":1500,"stored_size":null,"consistency":null}]"#,
             )
         );

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::model::{Kind, PoolName, ProjectName, ResourceId, ResourceName, Version};
+use crate::model::{Kind, ObjectId, PoolName, ProjectName, ResourceId, ResourceName, Version};
 
 /// What a plan does with one resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -75,6 +75,8 @@ pub struct Row {
     pub pool: Option<PoolName>,
     /// The name of the resource; the configuration of a server has none.
     pub name: Option<ResourceName>,
+    /// The object of a server's configuration, for rows about one.
+    pub object: Option<ObjectId>,
     /// The version that is made, restored or removed, where it is known.
     pub version: Option<Version>,
     /// Why, and what the user should know before agreeing; several reasons are joined by `; `.
@@ -90,8 +92,18 @@ impl Row {
             project: resource.project().cloned(),
             pool: resource.pool().cloned(),
             name: resource.name().cloned(),
+            object: None,
             version: None,
             reason: String::new(),
+        }
+    }
+
+    /// A row for one object of a server's configuration.
+    pub fn of_object(action: Action, object: &ObjectId) -> Self {
+        Self {
+            project: object.project.clone(),
+            object: Some(object.clone()),
+            ..Self::new(action, &ResourceId::config())
         }
     }
 
@@ -114,6 +126,9 @@ impl Row {
 
     /// How messages name the resource: `POOL/NAME`, or its name, or its kind.
     pub fn subject(&self) -> String {
+        if let Some(object) = &self.object {
+            return format!("{} {}", object.kind, object.path());
+        }
         match (&self.pool, &self.name) {
             (Some(pool), Some(name)) => format!("{pool}/{name}"),
             (None, Some(name)) => name.to_string(),
@@ -161,7 +176,7 @@ pub(super) mod tests {
             .because("snapshots are left out");
         assert_eq!(
             serde_json::to_string(&row).unwrap(),
-            r#"{"action":"create","type":"instance","project":"default","pool":null,"name":"web","version":"20260131T235959Z","reason":"paused while 1.2 GiB are copied; snapshots are left out"}"#
+            r#"{"action":"create","type":"instance","project":"default","pool":null,"name":"web","object":null,"version":"20260131T235959Z","reason":"paused while 1.2 GiB are copied; snapshots are left out"}"#
         );
         assert_eq!(row.subject(), "web");
     }

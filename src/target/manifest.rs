@@ -70,9 +70,46 @@ pub struct Manifest {
     /// What an image is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageFacts>,
+    /// What a configuration consists of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<ConfigFacts>,
     /// What a restore needs to find on the server.
     #[serde(default)]
     pub requires: Requires,
+}
+
+/// What a configuration consists of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigFacts {
+    /// Its files, in the order in which a server is given them back.
+    pub files: Vec<ConfigFile>,
+    /// The kinds of objects that the server did not give: of them nothing is known.
+    #[serde(default)]
+    pub unreadable: Vec<UnreadableKind>,
+}
+
+/// A file of a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigFile {
+    /// The kind of the objects in it; one that this program does not know is passed over.
+    pub kind: String,
+    /// Its name.
+    pub file: String,
+    /// How many objects it holds.
+    pub objects: u64,
+    /// Its size.
+    pub size: Bytes,
+    /// Its checksum.
+    pub sha256: Sha256,
+}
+
+/// A kind of objects that a server did not give.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnreadableKind {
+    /// The kind.
+    pub kind: String,
+    /// Why, in the server's words.
+    pub reason: String,
 }
 
 /// What was asked for.

@@ -24,8 +24,8 @@ pub use directory::{DirectoryTarget, Probe};
 pub use error::TargetError;
 pub use location::{Location, LocationError};
 pub use manifest::{
-    ArchiveFacts, HookFacts, HookRun, ImageFacts, InstanceFacts, InvalidManifest, Manifest,
-    ManifestOptions, Requires,
+    ArchiveFacts, ConfigFacts, ConfigFile, HookFacts, HookRun, ImageFacts, InstanceFacts,
+    InvalidManifest, Manifest, ManifestOptions, Requires, UnreadableKind,
 };
 pub use seam::{
     Draft, DraftFile, ExclusiveLock, Filter, Opened, Protection, SourceFacts, State, Stored,

@@ -15,6 +15,7 @@
 //! - The width of the terminal bends only columns of prose; names are never cut.
 
 mod column;
+mod comparison;
 mod details;
 mod format;
 mod logging;
@@ -29,6 +30,7 @@ mod terminal;
 mod text;
 
 pub use column::{Cell, Column, Columns, Record, Shown, Tone, UnknownColumn};
+pub use comparison::{KindRow, write_comparison};
 pub use details::write_details;
 pub use format::{Format, View};
 pub use logging::{LogFormat, LoggingFailed, Verbosity, start_logging};

@@ -115,7 +115,8 @@ impl Record for Row {
                 Cell::of(row.project.as_ref())
             }),
             column("pool", Shown::Unless(""), |row| Cell::of(row.pool.as_ref())),
-            column("name", Shown::Always, |row| Cell::of(row.name.as_ref())),
+            column("object", Shown::Unless(""), object),
+            column("name", Shown::Always, name),
             column("version", Shown::Unless(""), |row| Cell::of(row.version)),
             column("reason", Shown::Unless(""), |row| {
                 Cell::Prose(row.reason.clone())
@@ -136,7 +137,8 @@ impl Record for Outcome {
             column("pool", Shown::Unless(""), |it| {
                 Cell::of(it.row.pool.as_ref())
             }),
-            column("name", Shown::Always, |it| Cell::of(it.row.name.as_ref())),
+            column("object", Shown::Unless(""), |it| object(&it.row)),
+            column("name", Shown::Always, |it| name(&it.row)),
             column("version", Shown::Unless(""), |it| Cell::of(it.row.version)),
             column("reason", Shown::Unless(""), |it| {
                 Cell::Prose(it.row.reason.clone())
@@ -186,6 +188,19 @@ fn consistency(consistency: Option<Consistency>) -> Cell {
     match consistency {
         Some(bad @ Consistency::Inconsistent) => Cell::Toned(bad.to_string(), Tone::Careful),
         other => Cell::of(other),
+    }
+}
+
+/// What kind of object a row of a server's configuration is about.
+fn object(row: &Row) -> Cell {
+    Cell::of(row.object.as_ref().map(|object| object.kind))
+}
+
+/// The name of a resource, or of an object with that of what it is part of.
+fn name(row: &Row) -> Cell {
+    match &row.object {
+        Some(object) => Cell::Text(object.path()),
+        None => Cell::of(row.name.as_ref()),
     }
 }
 

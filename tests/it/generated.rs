@@ -8,12 +8,16 @@ use std::path::{Path, PathBuf};
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 use incus_backup::cli::Dispatcher;
-use incus_backup::cli::args::Instance;
+use incus_backup::cli::args::{Config, Instance};
 
 use crate::lab::variable;
 
-fn commands() -> [Command; 2] {
-    [Dispatcher::command(), Instance::command()]
+fn commands() -> [Command; 3] {
+    [
+        Dispatcher::command(),
+        Instance::command(),
+        Config::command(),
+    ]
 }
 
 /// Every page of a program: its own, and one of each verb.

@@ -6,9 +6,16 @@ use std::path::{Path, PathBuf};
 /// Each row may use the rows before it; modules of one row do not see each other.
 const ROWS: [&[&str]; 6] = [
     &["model", "progress"],
-    &["incus", "archive", "target", "retention", "settings"],
+    &[
+        "incus",
+        "archive",
+        "target",
+        "retention",
+        "diff",
+        "settings",
+    ],
     &["plan", "temporary", "retrieve"],
-    &["backup", "restore", "list"],
+    &["backup", "restore", "config", "list"],
     &["ui"],
     &["cli"],
 ];

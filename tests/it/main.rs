@@ -14,12 +14,15 @@
 
 mod archive;
 mod archive_volumes;
+mod daemon;
 mod fake;
+mod fake_config;
 mod generated;
 mod hooks;
 mod lab;
 mod layers;
 mod real_bad_days;
+mod real_config;
 mod real_consistency;
 mod real_hooks;
 mod real_probe;

@@ -1,6 +1,7 @@
 //! What can be said on the command line, one file per verb; flags that verbs share are in `common`.
 
 mod common;
+mod config;
 mod create;
 mod delete;
 mod instance;
@@ -9,6 +10,9 @@ mod restore;
 mod show;
 
 pub use common::{Answers, Output, ProjectScope, Rows, SourceChoice, TargetChoice, Verbosity};
+pub use config::{
+    Config, ConfigCreate, ConfigDelete, ConfigDiff, ConfigList, ConfigShow, ConfigVerb, ObjectScope,
+};
 pub use create::Create;
 pub use delete::Delete;
 pub use instance::{Instance, Verb};

@@ -1,16 +1,18 @@
 //! `delete`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::report;
 use super::source::{choose, versions};
-use crate::cli::args::Delete;
+use crate::cli::args::{Answers, Delete, Rows};
 use crate::cli::context::{Agreed, Context, blocking};
 use crate::cli::exit::Exit;
 use crate::cli::failure::CommandError;
 use crate::list::{DeleteRequest, DeleteScope, apply_delete, plan_delete};
 use crate::model::{Kind, ProjectName, ResourceId, SourceName, Subject};
 use crate::plan::Report;
+use crate::target::{Stored, Target};
 
 /// Deletes stored versions.
 pub(in crate::cli) async fn delete(
@@ -62,22 +64,37 @@ pub(in crate::cli) async fn delete(
         },
         force: args.force,
     };
-    let plan = plan_delete(&request, &stored);
+    carry_out(
+        context,
+        target,
+        (&request, &stored),
+        &args.answers,
+        &args.rows,
+    )
+    .await
+}
+
+/// Deletes what a request names, after asking.
+pub(super) async fn carry_out(
+    context: &Context,
+    target: Arc<dyn Target>,
+    (request, stored): (&DeleteRequest, &[Stored]),
+    answers: &Answers,
+    rows: &Rows,
+) -> Result<Exit, CommandError> {
+    let plan = plan_delete(request, stored);
     let question = match plan.rows().filter(|row| row.action.changes()).count() {
         1 => "Delete 1 version?".to_owned(),
         count => format!("Delete {count} versions?"),
     };
-    let approved = match context
-        .agree(plan, question, &args.answers, &args.rows)
-        .await?
-    {
+    let approved = match context.agree(plan, question, answers, rows).await? {
         Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
         Agreed::Nothing(plan) => {
-            return report::write(context, &Report::of_rest(plan.rows()), &args.rows);
+            return report::write(context, &Report::of_rest(plan.rows()), rows);
         }
         Agreed::Approved(approved) => approved,
     };
     let cancel = context.cancel.clone();
     let report = blocking(move || apply_delete(&target, approved, &cancel)).await?;
-    report::write(context, &report, &args.rows)
+    report::write(context, &report, rows)
 }

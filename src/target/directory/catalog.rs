@@ -190,10 +190,14 @@ pub(super) fn read(id: StoredId, path: &Path) -> Stored {
     for file in manifest.data_files() {
         size += file.size;
         stored_size += file.stored_size;
-        let found = is_file_name(&file.file)
-            .then(|| fs::symlink_metadata(path.join(&file.file)).ok())
-            .flatten();
-        if !found.is_some_and(|found| found.is_file() && found.len() == file.stored_size.0) {
+        if !is_whole(path, &file.file, file.stored_size) {
+            state = State::Damaged;
+        }
+    }
+    for part in manifest.config.iter().flat_map(|config| &config.files) {
+        size += part.size;
+        stored_size += part.size;
+        if !is_whole(path, &part.file, part.size) {
             state = State::Damaged;
         }
     }
@@ -209,6 +213,14 @@ pub(super) fn read(id: StoredId, path: &Path) -> Stored {
         checks,
         manifest: Some(manifest),
     }
+}
+
+/// Whether a file of a version is there and has its size.
+fn is_whole(folder: &Path, file: &str, size: Bytes) -> bool {
+    let found = is_file_name(file)
+        .then(|| fs::symlink_metadata(folder.join(file)).ok())
+        .flatten();
+    found.is_some_and(|found| found.is_file() && found.len() == size.0)
 }
 
 /// Reads the manifest of a version, which must be that version's. One without is `NoVersion`.

@@ -94,7 +94,7 @@ fn server(series: Series) -> Value {
     if series == Series::Lts70 {
         extensions.extend(EXTENSIONS_70);
     }
-    json!({ "auth": "trusted", "api_extensions": extensions, "environment": {
+    json!({ "auth": "trusted", "config": {}, "api_extensions": extensions, "environment": {
         "server_name": "fake", "server_version": "6.0.4", "server_clustered": false,
         "certificate_fingerprint": "a".repeat(64), "architectures": ["x86_64", "i686"] } })
 }

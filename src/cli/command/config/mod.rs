@@ -1,0 +1,14 @@
+//! The verbs of `incus-backup-config`.
+
+mod choose;
+mod create;
+mod delete;
+mod diff;
+mod list;
+mod show;
+
+pub(in crate::cli) use create::create;
+pub(in crate::cli) use delete::delete;
+pub(in crate::cli) use diff::diff;
+pub(in crate::cli) use list::list;
+pub(in crate::cli) use show::show;

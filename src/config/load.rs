@@ -1,0 +1,78 @@
+//! Reads a stored configuration, and checks it before anything of it is used.
+
+use std::io::Read as _;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::create::SURROUNDINGS;
+use super::document::{Document, Section, parse};
+use super::error::{ConfigError, Damage};
+use crate::model::{ObjectKind, Sha256};
+use crate::target::{ConfigFile, Opened, StoredId, Target};
+
+/// How large a file of a configuration may be.
+const LIMIT: u64 = 256 * 1024 * 1024;
+
+/// Reads a stored configuration whole: every file is there, is what was written, and parses, or
+/// nothing of it is given.
+pub async fn load(target: Arc<dyn Target>, id: StoredId) -> Result<Document, ConfigError> {
+    tokio::task::spawn_blocking(move || read(&*target, &id))
+        .await
+        .map_err(|_| ConfigError::Worker)?
+}
+
+fn read(target: &dyn Target, id: &StoredId) -> Result<Document, ConfigError> {
+    let opened = target.open(id)?;
+    let facts = opened
+        .manifest()
+        .config
+        .clone()
+        .ok_or(ConfigError::NotConfig(id.version))?;
+    let mut document = Document::default();
+    for file in &facts.files {
+        let damaged = |cause| ConfigError::Damaged {
+            version: id.version,
+            file: file.file.clone(),
+            cause,
+        };
+        let bytes = contents(&*opened, file).map_err(damaged)?;
+        if file.file == SURROUNDINGS {
+            let parsed = serde_json::from_slice::<Value>(&bytes);
+            document.surroundings = parsed.map_err(|error| damaged(shape(error)))?;
+            continue;
+        }
+        // A kind of a later program is none of ours.
+        let Ok(kind) = file.kind.parse::<ObjectKind>() else {
+            continue;
+        };
+        let objects = parse(kind, &bytes).map_err(|error| damaged(error.into()))?;
+        document.sections.insert(kind, Section::Objects(objects));
+    }
+    for unreadable in facts.unreadable {
+        if let Ok(kind) = unreadable.kind.parse() {
+            let section = Section::Unreadable(unreadable.reason);
+            document.sections.entry(kind).or_insert(section);
+        }
+    }
+    Ok(document)
+}
+
+fn shape(error: serde_json::Error) -> Damage {
+    Damage::Document(error.into())
+}
+
+fn contents(opened: &dyn Opened, file: &ConfigFile) -> Result<Vec<u8>, Damage> {
+    let open = opened
+        .file(&file.file)
+        .map_err(|error| Damage::Read(std::io::Error::other(error)))?;
+    let mut bytes = Vec::new();
+    open.take(LIMIT)
+        .read_to_end(&mut bytes)
+        .map_err(Damage::Read)?;
+    if Sha256::of(&bytes) == file.sha256 {
+        Ok(bytes)
+    } else {
+        Err(Damage::Digest)
+    }
+}

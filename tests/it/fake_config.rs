@@ -1,0 +1,128 @@
+//! `incus-backup-config` against the fake daemon: what faults must not do.
+
+use std::path::PathBuf;
+
+use incus_backup::testing::fake::{FakeIncus, Fault, Series};
+use tempfile::TempDir;
+
+use crate::lab::{Ran, command};
+
+struct World {
+    incus: FakeIncus,
+    folder: TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let incus = FakeIncus::start(folder.path(), Series::Lts60).unwrap();
+        Self { incus, folder }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.folder.path().join("backups")
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let mut command = command(env!("CARGO_BIN_EXE_incus-backup-config"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("INCUS_DIR", self.folder.path())
+            .env("INCUS_CONF", self.folder.path().join("none"))
+            .env(
+                "INCUS_BACKUP_TARGET",
+                format!("dir:{}", self.root().display()),
+            );
+        Ran::of(&command.output().unwrap())
+    }
+
+    /// Has every request for a path refused from now on.
+    fn refuse(&self, path: &'static str) {
+        let fault = Fault::Refuse("GET", path, 500, "database is on fire");
+        let mut state = self.incus.state();
+        state.faults.extend(vec![fault; 20]);
+    }
+
+    /// The folder of the only version.
+    fn version(&self) -> PathBuf {
+        let folder = self.root().join("fake/config");
+        let mut inside = std::fs::read_dir(folder).unwrap();
+        inside.next().unwrap().unwrap().path()
+    }
+}
+
+#[test]
+fn a_kind_that_cannot_be_read_is_not_recorded_as_empty() {
+    let world = World::new();
+    world.refuse("profiles");
+    let ran = world.run(&["create", "--yes", "-f", "json"]).exits(3);
+    let rows = ran.rows();
+    assert_eq!(rows[0]["status"], "done");
+    assert_eq!(rows[1]["status"], "refused");
+    assert_eq!(rows[1]["object"]["kind"], "profile");
+    assert!(ran.stderr.contains("database is on fire"), "{}", ran.stderr);
+    assert!(!world.version().join("profiles.json").exists());
+    assert!(world.version().join("projects.json").exists());
+    let shown = world.run(&["show", "-f", "json"]).exits(0);
+    let shown: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(shown["config"]["unreadable"][0]["kind"], "profile");
+    world.incus.state().faults.clear();
+    // Nothing is said of the profiles that the server has: they may have been in the backup too.
+    let compared = world.run(&["diff", "-f", "json"]).exits(3);
+    assert_eq!(compared.stdout.trim(), "[]");
+    assert!(
+        compared.stderr.contains("the profiles are not compared"),
+        "{}",
+        compared.stderr
+    );
+}
+
+#[test]
+fn a_dry_run_says_what_cannot_be_read_and_stores_nothing() {
+    let world = World::new();
+    world.refuse("profiles");
+    world.run(&["create", "--dry-run"]).exits(3);
+    assert!(!world.root().exists());
+}
+
+#[test]
+fn an_error_that_passes_is_read_over() {
+    let world = World::new();
+    let fault = Fault::Refuse("GET", "profiles", 500, "database is locked");
+    world.incus.inject(fault);
+    world.run(&["create", "--yes"]).exits(0);
+    assert!(world.version().join("profiles.json").exists());
+}
+
+#[test]
+fn damage_is_told_and_nothing_of_the_version_is_used() {
+    let world = World::new();
+    world.run(&["create", "--yes"]).exits(0);
+    let file = world.version().join("networks.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("default", "DEFAULT")).unwrap();
+    for verb in [&["show", "--kind", "projects"][..], &["diff"]] {
+        let ran = world.run(verb).exits(4);
+        assert_eq!(ran.stdout, "");
+        assert!(ran.stderr.contains("`networks.json`"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_manifest_of_a_later_format_says_what_is_needed() {
+    let world = World::new();
+    world.run(&["create", "--yes"]).exits(0);
+    let file = world.version().join("manifest.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("\"format\": 2", "\"format\": 3")).unwrap();
+    let version = world.version();
+    let version = version.file_name().unwrap().to_str().unwrap();
+    let ran = world.run(&["diff", "--version", version]).exits(1);
+    assert!(
+        ran.stderr
+            .contains("a newer version of this program is needed"),
+        "{}",
+        ran.stderr
+    );
+}
