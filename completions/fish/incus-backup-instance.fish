@@ -164,6 +164,10 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l as-of -d 'The newest complete version that is not later than this time, such as 2026-01-31T12:00:00Z' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l target-name -d 'Restore under this name, with a new identity (MAC addresses, UUID, cloud-init id)' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l pool-map -d 'Restore what was in storage pool OLD to storage pool NEW' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l to-project -d 'Restore everything into this project' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l project-map -d 'Restore what was in project OLD into project NEW' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l network-map -d 'Put what was on network OLD onto network NEW' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l profile-map -d 'Give what had profile OLD profile NEW' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l parallel -d 'Instances at a time [default: 4, or the number of cores if that is smaller]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -177,6 +181,8 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l replace -d 'Replace instances that exist: imported beside, swapped by name, the old one deleted last'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l skip-existing -d 'Leave instances that exist as they are'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l start -d 'Start what was restored'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l drop-missing-devices -d 'Restore without the devices whose network or volume is missing'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l with-profiles -d 'Bring back missing profiles as they were saved with the instances; none that exists is changed'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -l force -d 'Allow what is refused by default; each refusal says when this would allow it'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand restore" -s y -l yes -d 'Do not ask'

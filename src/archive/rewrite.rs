@@ -4,7 +4,8 @@ use serde_yaml::{Mapping, Value};
 
 use super::ArchiveError;
 use super::index::INDEX;
-use crate::model::{InstanceName, PoolName};
+use super::references::References;
+use crate::model::{InstanceName, PoolName, ProjectName};
 
 /// A change of what an archive says of itself. Applied to plain archives only.
 pub trait Edit {
@@ -137,8 +138,12 @@ pub struct Placement {
     pub name: InstanceName,
     /// Its pool; none for the one that the archive names.
     pub pool: Option<PoolName>,
+    /// Its project.
+    pub project: ProjectName,
     /// Whether it stays what it was.
     pub identity: Identity,
+    /// What has other names there, or is not there.
+    pub references: References,
 }
 
 impl Placement {
@@ -156,6 +161,7 @@ impl Placement {
                 config.insert(power, "STOPPED".into());
             }
         }
+        self.references.rewrite(described);
         if let Some(pool) = &self.pool {
             for part in ["devices", "expanded_devices"] {
                 if let Some(devices) = described.get_mut(part).and_then(Value::as_mapping_mut) {
@@ -187,6 +193,7 @@ impl Edit for Placement {
     fn config(&mut self, config: &mut Value) -> Result<(), ArchiveError> {
         if let Some(instance) = config.get_mut("container") {
             set(instance, "name", self.name.as_str());
+            set(instance, "project", self.project.as_str());
             set(instance, "status", "Stopped");
             set(instance, "status_code", 102);
             self.place(instance);
@@ -194,6 +201,15 @@ impl Edit for Placement {
         let snapshots = config.get_mut("snapshots").and_then(Value::as_sequence_mut);
         for snapshot in snapshots.into_iter().flatten() {
             self.place(snapshot);
+        }
+        let profiles = config.get_mut("profiles").and_then(Value::as_sequence_mut);
+        for profile in profiles.into_iter().flatten() {
+            let named = profile.get("name").and_then(Value::as_str);
+            let new = named.and_then(|name| self.references.profiles.get(name).cloned());
+            if let Some(new) = new {
+                set(profile, "name", new);
+            }
+            self.references.rewrite(profile);
         }
         if let Some(volume) = config.get_mut("volume") {
             set(volume, "name", self.name.as_str());

@@ -110,9 +110,38 @@ impl Client {
         Ok(Some(Bytes(total.saturating_sub(used))))
     }
 
-    /// The names of the profiles that instances of a project can use.
-    pub async fn profiles(&self, project: &ProjectName) -> Result<Vec<String>, Error> {
-        self.names(&["profiles"], project, "list profiles").await
+    /// The profiles that instances of a project can use.
+    pub async fn profiles(&self, project: &ProjectName) -> Result<Vec<Profile>, Error> {
+        let action = "list profiles";
+        let all: Vec<Value> = self.list(&["profiles"], Some(project), action).await?;
+        let named = |raw: Value| {
+            let name = raw["name"].as_str().unwrap_or_default().to_owned();
+            Profile { name, raw }
+        };
+        Ok(all.into_iter().map(named).collect())
+    }
+
+    /// Creates a profile as `content` says; one of its name must not be there.
+    pub async fn create_profile(
+        &self,
+        project: &ProjectName,
+        content: &Value,
+    ) -> Result<(), Error> {
+        let name = content["name"].as_str().unwrap_or_default();
+        let request = Request::new(
+            Method::POST,
+            &["profiles"],
+            format!("create profile `{name}`"),
+        );
+        let request = request.project(project).json(content.clone());
+        self.exchange(&request).await.map(drop)
+    }
+
+    /// Deletes a profile that nothing uses.
+    pub async fn delete_profile(&self, project: &ProjectName, name: &str) -> Result<(), Error> {
+        let action = format!("delete profile `{name}`");
+        let request = Request::new(Method::DELETE, &["profiles", name], action);
+        self.exchange(&request.project(project)).await.map(drop)
     }
 
     /// One profile.

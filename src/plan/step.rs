@@ -29,6 +29,11 @@ impl<W> Step<W> {
         &self.row
     }
 
+    /// What applying it needs, to look at.
+    pub fn work_of(&self) -> Option<&W> {
+        self.work.as_ref()
+    }
+
     /// What is shown of it, and what applying it needs.
     pub fn into_parts(self) -> (Row, Option<W>) {
         (self.row, self.work)

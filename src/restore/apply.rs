@@ -10,6 +10,7 @@ use super::error::RestoreError;
 use super::finish::{Finish, finish};
 use super::import::{self, Importing};
 use super::plan::Work;
+use super::profiles::Profiles;
 use super::replace::replace;
 use super::request::Options;
 use crate::archive::{Contents, Pass, Placement};
@@ -49,14 +50,16 @@ impl std::fmt::Debug for Context {
 /// Restores what the plan names. One that fails does not stop the others.
 pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
     let number = AtomicUsize::new(1);
-    futures_util::stream::iter(plan.into_steps())
+    let steps = plan.into_steps();
+    let profiles = Profiles::of(&steps);
+    let report: Report = futures_util::stream::iter(steps)
         .map(|step| {
             let (row, work) = step.into_parts();
-            let number = &number;
+            let (number, profiles) = (&number, &profiles);
             async move {
                 match work {
                     Some(work) if !context.cancel.is_cancelled() => {
-                        one(context, row, work, number).await
+                        one(context, row, work, (number, profiles)).await
                     }
                     _ => Outcome::rest(row),
                 }
@@ -66,10 +69,17 @@ pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
         .collect::<Vec<Outcome>>()
         .await
         .into_iter()
-        .collect()
+        .collect();
+    profiles.delete_unused(context).await;
+    report
 }
 
-async fn one(context: &Context, row: Row, work: Work, number: &AtomicUsize) -> Outcome {
+async fn one(
+    context: &Context,
+    row: Row,
+    work: Work,
+    (number, profiles): (&AtomicUsize, &Profiles),
+) -> Outcome {
     let begun = Instant::now();
     let task: Arc<dyn Task> = context.progress.task(work.name.as_str()).into();
     let stored_size = work.stored.stored_size;
@@ -78,12 +88,15 @@ async fn one(context: &Context, row: Row, work: Work, number: &AtomicUsize) -> O
         .manifest
         .as_ref()
         .map(|manifest| manifest.consistency);
-    let restored = if work.replace {
-        replace(context, &work, number, &task).await
-    } else {
-        create(context, &work, &task).await
+    let restored = async {
+        profiles.make(context, &work).await?;
+        if work.replace {
+            replace(context, &work, number, &task).await
+        } else {
+            create(context, &work, &task).await
+        }
     };
-    match restored {
+    match restored.await {
         Ok(()) => {
             let outcome = Outcome::done(row, begun.elapsed());
             match consistency {
@@ -132,7 +145,9 @@ pub(super) async fn import(
     let placement = Placement {
         name: name.clone(),
         pool: work.pool.clone(),
+        project: work.project.clone(),
         identity: work.identity,
+        references: work.references.clone(),
     };
     let importing = Importing {
         context,

@@ -1,5 +1,6 @@
 //! What can go wrong when something is restored.
 
+use crate::archive::ArchiveError;
 use crate::incus::{self, Exportable};
 use crate::model::{InstanceName, InvalidName, ProjectName, Version};
 use crate::retrieve::Damage;
@@ -65,6 +66,9 @@ pub enum RestoreError {
     /// An instance could not be changed.
     #[error("{0}")]
     Change(#[from] ChangeError),
+    /// Its names cannot be changed.
+    #[error("{0}")]
+    Rewrite(#[from] ArchiveError),
     /// The target did not give it.
     #[error("{0}")]
     Target(#[from] TargetError),

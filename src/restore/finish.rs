@@ -7,7 +7,7 @@ use crate::archive::{Contents, Identity, is_identity};
 use crate::incus::OperationError;
 use crate::model::InstanceName;
 use crate::progress::Cancel;
-use crate::temporary::{Mark, edit_config};
+use crate::temporary::{Mark, edit_instance};
 
 /// An instance that was just imported.
 pub(super) struct Finish<'a> {
@@ -28,11 +28,18 @@ pub(super) async fn finish(context: &Context, after: Finish<'_>) -> Result<(), R
         marked,
     } = after;
     let (client, project) = (&context.client, &work.project);
-    edit_config(client, project, name, |config| {
+    // An optimized archive cannot be rewritten on the way.
+    let rigid = contents.index.optimized;
+    let mut rewritten = Ok(());
+    edit_instance(client, project, name, |instance| {
+        if rigid && !work.references.is_empty() {
+            rewritten = work.references.rewrite_json(&mut instance.described);
+        }
+        let config = &mut instance.config;
         // One that was a temporary object once must not look like one.
         config.retain(|key, _| !Mark::KEYS.contains(&key.as_str()));
-        // An optimized archive cannot be rewritten on the way, and brings the identity that it had.
-        if work.identity == Identity::New && contents.index.optimized {
+        // It brings the identity that it had.
+        if work.identity == Identity::New && rigid {
             config.retain(|key, _| !is_identity(key));
         }
         // An instance whose last state was running would be started at the server's next boot.
@@ -42,6 +49,7 @@ pub(super) async fn finish(context: &Context, after: Finish<'_>) -> Result<(), R
         }
     })
     .await?;
+    rewritten?;
     // The server takes the snapshots' times of creation from the archive, but not their expiry.
     for (snapshot, expires_at) in contents.index.snapshot_expiries() {
         let set = client

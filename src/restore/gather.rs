@@ -1,12 +1,15 @@
 //! What must be known before anything can be planned: reads, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use super::description::Description;
 use super::error::RestoreError;
 use super::request::{Request, Scope};
+use super::select::select;
 use crate::incus::{Client, Instance, Project};
 use crate::model::{Bytes, InstanceName, PoolName, ProjectName, ResourceId};
-use crate::target::Stored;
+use crate::target::{Stored, StoredId, Target};
 use crate::temporary::Mark;
 
 /// What a plan is made from.
@@ -14,7 +17,9 @@ use crate::temporary::Mark;
 pub struct Facts {
     /// What was asked for, with the versions that the target holds of each.
     pub wanted: Vec<(ResourceId, Vec<Stored>)>,
-    /// The projects of the server that are restored into.
+    /// What was saved beside the versions that are meant.
+    pub described: BTreeMap<StoredId, Description>,
+    /// The projects of the server that are restored into, and those that the backups are of.
     pub projects: BTreeMap<ProjectName, Server>,
     /// The storage pools of the server.
     pub pools: BTreeMap<PoolName, PoolFacts>,
@@ -36,8 +41,8 @@ pub struct PoolFacts {
 pub struct Server {
     /// Its instances.
     pub instances: BTreeMap<InstanceName, Existence>,
-    /// The profiles that its instances can use.
-    pub profiles: BTreeSet<String>,
+    /// The profiles that its instances can use, and the names of their devices.
+    pub profiles: BTreeMap<String, BTreeSet<String>>,
     /// The networks that its instances can use.
     pub networks: BTreeSet<String>,
     /// The custom volumes that its instances can mount, as `POOL/NAME`.
@@ -55,10 +60,39 @@ pub struct Existence {
     pub protected: bool,
 }
 
+impl Facts {
+    /// Whether what a backup is of exists on the server, where it was.
+    pub(super) fn has_original(&self, id: &ResourceId) -> bool {
+        let server = id.project().and_then(|project| self.projects.get(project));
+        let mut instances = server
+            .into_iter()
+            .flat_map(|server| server.instances.keys());
+        instances.any(|name| id.name().is_some_and(|own| own.as_str() == name.as_str()))
+    }
+
+    /// The pools that anything of the wanted versions names.
+    fn named_pools(&self, request: &Request) -> BTreeSet<String> {
+        let versions = self.wanted.iter().flat_map(|(_, versions)| versions);
+        let manifests = versions.filter_map(|stored| stored.manifest.as_ref());
+        let required = manifests.flat_map(|manifest| &manifest.requires.volumes);
+        let required = required.filter_map(|volume| volume.split_once('/'));
+        let mut pools: BTreeSet<String> = required.map(|(pool, _)| pool.to_owned()).collect();
+        for description in self.described.values() {
+            pools.extend(description.volume_pools());
+        }
+        let mapping = &request.options.mapping;
+        let mapped = pools.iter().map(|pool| mapping.pool(pool).to_owned());
+        let mapped: Vec<String> = mapped.collect();
+        pools.extend(mapped);
+        pools
+    }
+}
+
 /// Reads what the plan needs; `stored` is what the target holds of the source.
 pub async fn gather(
     client: &Client,
     request: &Request,
+    target: &Arc<dyn Target>,
     stored: Vec<Stored>,
 ) -> Result<Facts, RestoreError> {
     let mut facts = Facts {
@@ -75,19 +109,25 @@ pub async fn gather(
         let driver = pool.driver;
         facts.pools.insert(pool.name, PoolFacts { driver, free });
     }
+    let mapping = &request.options.mapping;
     if let Scope::Named(name, _) | Scope::Project(name) = &request.scope
-        && client.project(name).await?.is_none()
+        && client.project(mapping.project(name)).await?.is_none()
     {
-        return Err(RestoreError::NoProject(name.clone()));
+        return Err(RestoreError::NoProject(mapping.project(name).clone()));
     }
-    let projects: BTreeSet<ProjectName> = facts
-        .wanted
-        .iter()
-        .filter_map(|(id, _)| id.project().cloned())
+    let meant = facts.wanted.iter();
+    let meant = meant.filter_map(|(_, versions)| select(versions, request.selection).ok());
+    let ids = meant.map(|stored| stored.id.clone()).collect();
+    facts.described = described(target.clone(), ids).await?;
+    let stored = facts.wanted.iter().filter_map(|(id, _)| id.project());
+    let projects: BTreeSet<ProjectName> = stored
+        .flat_map(|project| [project, mapping.project(project)])
+        .cloned()
         .collect();
+    let pools = facts.named_pools(request);
     for name in projects {
         if let Some(project) = client.project(&name).await? {
-            let server = server(client, &project, &facts).await?;
+            let server = server(client, &project, &facts, &pools).await?;
             facts.projects.insert(name, server);
         }
     }
@@ -120,7 +160,33 @@ fn wanted(scope: &Scope, stored: Vec<Stored>) -> Vec<(ResourceId, Vec<Stored>)> 
     }
 }
 
-async fn server(client: &Client, project: &Project, facts: &Facts) -> Result<Server, RestoreError> {
+/// What was saved beside versions. One that cannot be read is passed over: the manifest alone says
+/// less, and the archive has its own check.
+async fn described(
+    target: Arc<dyn Target>,
+    ids: Vec<StoredId>,
+) -> Result<BTreeMap<StoredId, Description>, RestoreError> {
+    let read = move || {
+        let load = |id: StoredId| match Description::load(&target, &id) {
+            Ok(description) => Some((id, description)),
+            Err(error) => {
+                tracing::warn!(%error, version = %id.version, "instance.json is not used");
+                None
+            }
+        };
+        ids.into_iter().filter_map(load).collect()
+    };
+    tokio::task::spawn_blocking(read)
+        .await
+        .map_err(|_| RestoreError::Worker)
+}
+
+async fn server(
+    client: &Client,
+    project: &Project,
+    facts: &Facts,
+    pools: &BTreeSet<String>,
+) -> Result<Server, RestoreError> {
     let mut server = Server {
         refuses_imports: refuses_imports(project),
         ..Server::default()
@@ -130,24 +196,15 @@ async fn server(client: &Client, project: &Project, facts: &Facts) -> Result<Ser
             .instances
             .insert(instance.name.clone(), existence(&instance));
     }
-    server
-        .profiles
-        .extend(client.profiles(&project.name).await?);
+    for profile in client.profiles(&project.name).await? {
+        let devices = profile.raw["devices"].as_object();
+        let devices = devices.into_iter().flatten();
+        let devices = devices.map(|(device, _)| device.clone()).collect();
+        server.profiles.insert(profile.name, devices);
+    }
     server
         .networks
         .extend(client.networks(&project.name).await?);
-    let mut pools = BTreeSet::new();
-    for (_, versions) in &facts.wanted {
-        let manifests = versions
-            .iter()
-            .filter_map(|stored| stored.manifest.as_ref());
-        let volumes = manifests.flat_map(|manifest| &manifest.requires.volumes);
-        pools.extend(
-            volumes
-                .filter_map(|volume| volume.split_once('/'))
-                .map(|(pool, _)| pool),
-        );
-    }
     for pool in facts
         .pools
         .keys()

@@ -13,17 +13,28 @@
 //! - Nothing starts unless asked to, not even at the server's next boot.
 
 mod apply;
+mod description;
 mod error;
 mod finish;
+mod fitting;
 mod gather;
 mod import;
+mod lacking;
+mod mapping;
 mod plan;
+mod profiles;
 mod replace;
 mod request;
+mod rooms;
+mod select;
 mod send;
 
 pub use apply::{Context, apply};
+pub use description::{Description, NoDescription};
 pub use error::RestoreError;
+pub use fitting::SavedProfile;
 pub use gather::{Existence, Facts, PoolFacts, Server, gather};
-pub use plan::{Work, lacks_undamaged, plan};
+pub use mapping::{Lost, Mapping, Saved};
+pub use plan::{Work, plan};
 pub use request::{Existing, Options, Request, Scope, Selection};
+pub use select::lacks_undamaged;

@@ -1,11 +1,11 @@
 //! What is asked for.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 use jiff::Timestamp;
 
-use crate::model::{InstanceName, PoolName, ProjectName, ResourceName, SourceName, Version};
+use super::mapping::Mapping;
+use crate::model::{InstanceName, ProjectName, ResourceName, SourceName, Version};
 
 /// A request to bring instances of one source back to one server.
 #[derive(Debug, Clone)]
@@ -60,8 +60,8 @@ pub enum Existing {
 pub struct Options {
     /// Another name, for a single instance.
     pub target_name: Option<InstanceName>,
-    /// Other pools than those the backups name.
-    pub pools: BTreeMap<PoolName, PoolName>,
+    /// Other names than those the backups give.
+    pub mapping: Mapping,
     /// Start what was restored.
     pub start: bool,
     /// Replace even an instance that is protected from deletion.

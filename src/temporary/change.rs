@@ -34,38 +34,55 @@ async fn wait(client: &Client, operation: &Operation) -> Result<(), ChangeError>
     Ok(())
 }
 
+/// What operations change of an instance.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Editable {
+    /// Its own configuration.
+    pub config: BTreeMap<String, String>,
+    /// Its profiles and its own devices, as the API gives them: `profiles` and `devices`.
+    pub described: Value,
+}
+
 /// Changes the configuration of an instance; everything else stays as it is.
-///
-/// Nothing is sent when the edit changes nothing. The server's answer to a change that crossed
-/// another one is an error (its `ETag` no longer fits).
 pub async fn edit_config(
     client: &Client,
     project: &ProjectName,
     name: &InstanceName,
     edit: impl FnOnce(&mut BTreeMap<String, String>),
 ) -> Result<(), ChangeError> {
+    edit_instance(client, project, name, |instance| edit(&mut instance.config)).await
+}
+
+/// Changes an instance.
+///
+/// Nothing is sent when the edit changes nothing. The server's answer to a change that crossed
+/// another one is an error (its `ETag` no longer fits).
+pub async fn edit_instance(
+    client: &Client,
+    project: &ProjectName,
+    name: &InstanceName,
+    edit: impl FnOnce(&mut Editable),
+) -> Result<(), ChangeError> {
     let found = client.instance(project, name).await?;
     let (instance, etag) = found.ok_or_else(|| ChangeError::NoInstance(name.clone()))?;
-    let mut config = instance.config.clone();
-    edit(&mut config);
-    if config == instance.config {
+    let part = |key: &str| instance.raw.get(key).cloned().unwrap_or(Value::Null);
+    let before = Editable {
+        config: instance.config.clone(),
+        described: json!({ "profiles": part("profiles"), "devices": part("devices") }),
+    };
+    let mut after = before.clone();
+    edit(&mut after);
+    if after == before {
         return Ok(());
     }
     let mut body = serde_json::Map::new();
-    for key in [
-        "architecture",
-        "devices",
-        "ephemeral",
-        "profiles",
-        "stateful",
-        "description",
-    ] {
-        body.insert(
-            key.to_owned(),
-            instance.raw.get(key).cloned().unwrap_or(Value::Null),
-        );
+    for key in ["architecture", "ephemeral", "stateful", "description"] {
+        body.insert(key.to_owned(), part(key));
     }
-    body.insert("config".to_owned(), json!(config));
+    for key in ["profiles", "devices"] {
+        body.insert(key.to_owned(), after.described[key].clone());
+    }
+    body.insert("config".to_owned(), json!(after.config));
     let operation = client
         .update_instance(project, name, Value::Object(body), &etag)
         .await?;
@@ -74,7 +91,7 @@ pub async fn edit_config(
         Err(ChangeError::Operation(OperationError::Vanished { .. })) => {
             let now = client.instance(project, name).await?;
             match now {
-                Some((instance, _)) if instance.config == config => Ok(()),
+                Some((instance, _)) if instance.config == after.config => Ok(()),
                 _ => Err(ChangeError::NoInstance(name.clone())),
             }
         }

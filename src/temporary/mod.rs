@@ -10,7 +10,9 @@ mod mark;
 mod remedy;
 mod sweep;
 
-pub use change::{ChangeError, delete, edit_config, mark, rename, start, stop, unmark};
+pub use change::{
+    ChangeError, Editable, delete, edit_config, edit_instance, mark, rename, start, stop, unmark,
+};
 pub use mark::{InvalidMark, Mark, Role, backup_name, instance_name, is_left_over_backup};
 pub use remedy::{Found, Remedy, remedies};
 pub use sweep::sweep;

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use incus_backup::archive::{
     ArchiveError, Compression, Contents, Edit, FrameWriter, Identity, Original, Pass, Placement,
-    decoder,
+    References, decoder,
 };
 use incus_backup::testing::tarball::{Node, Tarball, header, member, pax};
 use proptest::prelude::*;
@@ -371,7 +371,9 @@ fn a_placed_instance_has_its_name_pool_and_identity(
     let placement = Placement {
         name: "copy".parse().unwrap(),
         pool: Some("fast".parse().unwrap()),
+        project: "other".parse().unwrap(),
         identity,
+        references: References::default(),
     };
     let (out, _) = pass(&tar, 777, Some(Box::new(placement))).unwrap();
     let (index, record) = documents(&out);
@@ -392,6 +394,7 @@ fn a_placed_instance_has_its_name_pool_and_identity(
     assert_eq!(config["volatile.last_state.power"], "STOPPED");
     assert_eq!(config["volatile.last_state.idmap"], "[original]");
     assert_eq!(record["container"]["devices"]["root"]["pool"], "fast");
+    assert_eq!(record["container"]["project"], "other");
 }
 
 #[test]

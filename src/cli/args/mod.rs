@@ -17,5 +17,5 @@ pub use create::Create;
 pub use delete::Delete;
 pub use instance::{Instance, Verb};
 pub use list::List;
-pub use restore::Restore;
+pub use restore::{Renaming, Restore};
 pub use show::Show;

@@ -7,7 +7,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::{Answers, ProjectScope, Rows, SourceChoice, TargetChoice};
-use crate::model::{InstanceName, InvalidName, PoolName, Version};
+use crate::model::{InstanceName, InvalidName, PoolName, ProjectName, ResourceName, Version};
 
 /// Bring instances back from their stored versions
 ///
@@ -18,7 +18,8 @@ use crate::model::{InstanceName, InvalidName, PoolName, Version};
   incus-backup-instance restore web
   incus-backup-instance restore web --replace --start
   incus-backup-instance restore web --target-name web-copy --version 20260131T235959Z
-  incus-backup-instance restore dr: --from prod --skip-existing --yes")]
+  incus-backup-instance restore dr: --from prod --skip-existing --yes
+  incus-backup-instance restore web --to-project lab --network-map lan=lab0 --with-profiles")]
 #[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 pub struct Restore {
     /// The instances; the remote is where they are restored to
@@ -53,7 +54,25 @@ pub struct Restore {
     pub start: bool,
     /// Restore what was in storage pool OLD to storage pool NEW
     #[arg(long, value_name = "OLD=NEW")]
-    pub pool_map: Vec<PoolMapping>,
+    pub pool_map: Vec<Renaming<PoolName>>,
+    /// Restore everything into this project
+    #[arg(long, value_name = "PROJECT", conflicts_with = "project_map")]
+    pub to_project: Option<ProjectName>,
+    /// Restore what was in project OLD into project NEW
+    #[arg(long, value_name = "OLD=NEW")]
+    pub project_map: Vec<Renaming<ProjectName>>,
+    /// Put what was on network OLD onto network NEW
+    #[arg(long, value_name = "OLD=NEW")]
+    pub network_map: Vec<Renaming<ResourceName>>,
+    /// Give what had profile OLD profile NEW
+    #[arg(long, value_name = "OLD=NEW")]
+    pub profile_map: Vec<Renaming<ResourceName>>,
+    /// Restore without the devices whose network or volume is missing
+    #[arg(long)]
+    pub drop_missing_devices: bool,
+    /// Bring back missing profiles as they were saved with the instances; none that exists is changed
+    #[arg(long)]
+    pub with_profiles: bool,
     /// Instances at a time [default: 4, or the number of cores if that is smaller]
     #[arg(long, value_name = "N")]
     pub parallel: Option<NonZeroUsize>,
@@ -68,18 +87,18 @@ pub struct Restore {
     pub rows: Rows,
 }
 
-/// One `OLD=NEW` of `--pool-map`.
+/// One `OLD=NEW`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PoolMapping {
-    /// The pool as the backup names it.
-    pub old: PoolName,
-    /// The pool to restore to.
-    pub new: PoolName,
+pub struct Renaming<T> {
+    /// The name that the backup gives.
+    pub old: T,
+    /// The name to use instead.
+    pub new: T,
 }
 
-/// A mapping that is not two pool names with a `=` between them.
+/// A text that is not two names with a `=` between them.
 #[derive(Debug, thiserror::Error)]
-pub enum InvalidMapping {
+pub enum InvalidRenaming {
     /// There is no `=`.
     #[error("a mapping is written OLD=NEW")]
     NoEquals,
@@ -88,10 +107,10 @@ pub enum InvalidMapping {
     Name(#[from] InvalidName),
 }
 
-impl FromStr for PoolMapping {
-    type Err = InvalidMapping;
-    fn from_str(text: &str) -> Result<Self, InvalidMapping> {
-        let (old, new) = text.split_once('=').ok_or(InvalidMapping::NoEquals)?;
+impl<T: FromStr<Err = InvalidName>> FromStr for Renaming<T> {
+    type Err = InvalidRenaming;
+    fn from_str(text: &str) -> Result<Self, InvalidRenaming> {
+        let (old, new) = text.split_once('=').ok_or(InvalidRenaming::NoEquals)?;
         Ok(Self {
             old: old.parse()?,
             new: new.parse()?,

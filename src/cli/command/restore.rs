@@ -1,19 +1,19 @@
 //! `restore`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::create::sweep_all;
 use super::report;
 use super::source::stored_of;
-use crate::cli::args::Restore;
+use crate::cli::args::{Renaming, Restore};
 use crate::cli::context::{Agreed, Context, parallel, source_of};
 use crate::cli::exit::Exit;
 use crate::cli::failure::CommandError;
 use crate::cli::names;
 use crate::model::{Kind, ProjectName, ResourceName};
 use crate::plan::Report;
-use crate::restore::{self, Existing, Options, Request, Scope, Selection};
+use crate::restore::{self, Existing, Lost, Mapping, Options, Request, Saved, Scope, Selection};
 
 /// Brings instances back.
 pub(in crate::cli) async fn restore(
@@ -45,18 +45,14 @@ pub(in crate::cli) async fn restore(
         },
         options: Options {
             target_name: args.target_name.clone(),
-            pools: args
-                .pool_map
-                .iter()
-                .map(|map| (map.old.clone(), map.new.clone()))
-                .collect(),
+            mapping: mapping(&args),
             start: args.start,
             force: args.force,
             parallel: parallel(args.parallel),
         },
     };
     let stored = stored_of(&target, &source, Kind::Instance).await?;
-    let gathered = async { Ok(restore::gather(&client, &request, stored).await?) };
+    let gathered = async { Ok(restore::gather(&client, &request, &target, stored).await?) };
     let facts = context.unless_cancelled(gathered).await?;
     let projects: BTreeSet<ProjectName> = facts.projects.keys().cloned().collect();
     let damaged = restore::lacks_undamaged(&request, &facts);
@@ -93,6 +89,35 @@ pub(in crate::cli) async fn restore(
     };
     let report = restore::apply(&run, approved).await;
     report::write(context, &report, &args.rows)
+}
+
+fn mapping(args: &Restore) -> Mapping {
+    let names = |renamings: &[Renaming<ResourceName>]| -> BTreeMap<String, String> {
+        let pair = |it: &Renaming<ResourceName>| (it.old.to_string(), it.new.to_string());
+        renamings.iter().map(pair).collect()
+    };
+    Mapping {
+        to_project: args.to_project.clone(),
+        projects: pairs(&args.project_map),
+        pools: pairs(&args.pool_map),
+        networks: names(&args.network_map),
+        profiles: names(&args.profile_map),
+        devices: if args.drop_missing_devices {
+            Lost::Drop
+        } else {
+            Lost::Refuse
+        },
+        saved_profiles: if args.with_profiles {
+            Saved::BringBack
+        } else {
+            Saved::Ignore
+        },
+    }
+}
+
+fn pairs<T: Clone + Ord>(renamings: &[Renaming<T>]) -> BTreeMap<T, T> {
+    let pair = |it: &Renaming<T>| (it.old.clone(), it.new.clone());
+    renamings.iter().map(pair).collect()
 }
 
 fn scope(

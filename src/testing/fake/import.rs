@@ -45,6 +45,10 @@ pub(super) fn import(state: &mut State, asked: &Asked) -> Answer {
                 );
             }
         }
+        let devices = unpacked.config["container"]["devices"].as_object();
+        for (name, device) in devices.into_iter().flatten() {
+            state.validate(name, device)?;
+        }
         let mut made = object(unpacked.config["container"].clone());
         made.insert("name".into(), json!(name));
         for devices in ["devices", "expanded_devices"] {
@@ -100,6 +104,11 @@ fn unpack(bytes: &[u8]) -> Option<Unpacked> {
         match parts.as_slice() {
             ["backup", "index.yaml"] => index = yaml(&content),
             ["backup", "container" | "virtual-machine", "backup.yaml"] => config = yaml(&content),
+            // An optimized one: what the stream holds is what the index says.
+            ["backup", "container.bin"] => {
+                config = index.as_ref().map(|index: &Value| index["config"].clone());
+                files = serde_json::from_slice(&content).ok()?;
+            }
             ["backup", "virtual-machine.img"] => drop(files.insert("disk".into(), content)),
             ["backup", "container", "rootfs", rest] if is_file => {
                 files.insert(format!("rootfs/{rest}"), content);

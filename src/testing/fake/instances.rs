@@ -54,15 +54,17 @@ pub(super) fn route(state: &mut State, asked: &Asked) -> Answer {
                 .filter_map(|volume| volume.strip_prefix(&prefix));
             Answer::sync(names.map(|name| json!({ "name": name })).collect())
         }
-        ("GET", ["profiles"]) => Answer::sync(
-            state
-                .profiles
-                .iter()
-                .map(|name| json!({ "name": name }))
-                .collect(),
-        ),
+        ("GET", ["profiles"]) => {
+            let names = state.profiles.iter();
+            Answer::sync(names.map(|name| state.profile(name)).collect())
+        }
         ("GET", ["profiles", name]) if state.profiles.iter().any(|known| known == name) => {
-            Answer::sync(json!({ "name": name, "config": {}, "devices": {}, "description": "" }))
+            Answer::sync(state.profile(name))
+        }
+        ("POST", ["profiles"]) => create_profile(state, &asked.json()),
+        ("DELETE", ["profiles", name]) => {
+            state.profiles.retain(|known| known != name);
+            Answer::sync(json!({}))
         }
         ("GET", ["networks"]) => Answer::sync(
             state
@@ -87,6 +89,23 @@ pub(super) fn route(state: &mut State, asked: &Asked) -> Answer {
         (method, ["instances", name, rest @ ..]) => one(state, asked, method, name, rest),
         _ => Answer::error(404, "not found"),
     }
+}
+
+fn create_profile(state: &mut State, content: &Value) -> Answer {
+    let name = content["name"].as_str().unwrap_or_default();
+    if state.profiles.iter().any(|known| known == name) {
+        return Answer::error(409, "The profile already exists");
+    }
+    for (device, it) in content["devices"].as_object().into_iter().flatten() {
+        if let Err(error) = state.validate(device, it) {
+            return Answer::error(400, &error);
+        }
+    }
+    state.profiles.push(name.to_owned());
+    state
+        .profile_contents
+        .insert(name.to_owned(), content.clone());
+    Answer::sync(json!({}))
 }
 
 fn server(series: Series) -> Value {
@@ -215,7 +234,8 @@ fn back_up(
         .get(&instance.root_pool())
         .map(|(driver, _)| driver.clone())
         .unwrap_or_default();
-    let tar = instance.export(&driver, body["instance_only"] != true);
+    let optimized = body["optimized_storage"] == true && matches!(driver.as_str(), "btrfs" | "zfs");
+    let tar = instance.export(&driver, body["instance_only"] != true, optimized);
     let wants_stream = asked.header("accept") == Some("application/octet-stream");
     if asked.series == Series::Lts70 && wants_stream {
         let operation = state.operate("Backing up instance", &key.1, |_| Ok(()));

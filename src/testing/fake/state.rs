@@ -48,6 +48,8 @@ pub struct State {
     pub space: BTreeMap<String, (u64, u64)>,
     /// The profiles of every project.
     pub profiles: Vec<String>,
+    /// What is in the profiles that have anything in them.
+    pub profile_contents: BTreeMap<String, Value>,
     /// The networks of every project.
     pub networks: Vec<String>,
     /// The custom volumes, as `POOL/NAME`.
@@ -131,6 +133,40 @@ impl State {
             .collect()
     }
 
+    /// A profile as the API gives it.
+    pub(super) fn profile(&self, name: &str) -> Value {
+        let users = self.instances.iter().filter(|(_, instance)| {
+            let profiles = instance.object["profiles"].as_array();
+            profiles.is_some_and(|profiles| profiles.iter().any(|profile| profile == name))
+        });
+        let users: Vec<String> = users
+            .map(|((_, user), _)| format!("/1.0/instances/{user}"))
+            .collect();
+        let content = self.profile_contents.get(name);
+        let part = |key: &str| content.map_or(json!({}), |content| content[key].clone());
+        json!({ "name": name, "description": "", "config": part("config"),
+            "devices": part("devices"), "used_by": users })
+    }
+
+    /// Whether what a device refers to is there.
+    pub(super) fn validate(&self, name: &str, device: &Value) -> Result<(), String> {
+        let text = |key: &str| device[key].as_str().unwrap_or_default();
+        let lacks = match text("type") {
+            "nic" if !self.networks.iter().any(|known| known == text("network")) => "Network",
+            "disk" if text("path") != "/" => {
+                let volume = format!("{}/{}", text("pool"), text("source"));
+                if self.volumes.contains(&volume) {
+                    return Ok(());
+                }
+                "Storage volume"
+            }
+            _ => return Ok(()),
+        };
+        Err(format!(
+            "Failed importing backup: Failed add validation for device {name:?}: {lacks} not found"
+        ))
+    }
+
     /// Takes the first fault that fits.
     pub(super) fn take_fault(&mut self, fits: impl Fn(&Fault) -> bool) -> Option<Fault> {
         let at = self.faults.iter().position(fits)?;
@@ -177,7 +213,9 @@ impl FakeInstance {
     }
 
     /// The export tar.
-    pub(super) fn export(&self, driver: &str, with_snapshots: bool) -> Vec<u8> {
+    ///
+    /// The streams of an optimized one hold the files as JSON.
+    pub(super) fn export(&self, driver: &str, with_snapshots: bool, optimized: bool) -> Vec<u8> {
         let name = self.object["name"].as_str().unwrap_or_default();
         let machine = self.object["type"] == "virtual-machine";
         let tar = if machine {
@@ -186,13 +224,17 @@ impl FakeInstance {
             Tarball::container(name)
         };
         let mut tar = tar.pool(&self.root_pool(), driver).instance(&self.shown());
+        if optimized {
+            let stream = serde_json::to_vec(&self.files).unwrap_or_default();
+            tar = tar.optimized().disk(stream);
+        }
         for snapshot in self.snapshots.iter().filter(|_| with_snapshots) {
             tar = tar.snapshot_as(&Value::Object(snapshot.object.clone()));
-            for (path, content) in snapshot.files.iter().filter(|_| !machine) {
+            for (path, content) in snapshot.files.iter().filter(|_| !machine && !optimized) {
                 tar = tar.snapshot_file(path, content);
             }
         }
-        for (path, content) in &self.files {
+        for (path, content) in self.files.iter().filter(|_| !optimized) {
             tar = match path.as_str() {
                 "disk" => tar.disk(content.clone()),
                 path => tar.file(path, content),

@@ -1,0 +1,109 @@
+//! What was saved beside an archive about its instance: `instance.json`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::Value;
+use sha2::Digest as _;
+
+use crate::archive::Reference;
+use crate::model::Sha256;
+use crate::target::{Checksums, StoredId, Target};
+
+/// The file.
+const FILE: &str = "instance.json";
+/// How large it may be.
+const LIMIT: u64 = 64 * 1024 * 1024;
+
+/// An instance, its snapshots and its profiles, as the API described them.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Description {
+    instance: Value,
+    snapshots: Vec<Value>,
+    profiles: Vec<Value>,
+}
+
+/// Why there is no description.
+#[derive(Debug, thiserror::Error)]
+pub enum NoDescription {
+    /// The target does not give it.
+    #[error("{0}")]
+    Target(#[from] crate::target::TargetError),
+    /// It cannot be read.
+    #[error("cannot read {FILE}")]
+    Read(#[from] std::io::Error),
+    /// It is not what was written.
+    #[error("{FILE} is damaged")]
+    Damaged,
+}
+
+impl Description {
+    /// Reads the file of a version, and compares its checksum.
+    pub(super) fn load(target: &Arc<dyn Target>, id: &StoredId) -> Result<Self, NoDescription> {
+        let opened = target.open(id)?;
+        let read = |name: &str| -> Result<Vec<u8>, NoDescription> {
+            let mut bytes = Vec::new();
+            let mut file = opened.file(name)?.take(LIMIT);
+            file.read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let bytes = read(FILE)?;
+        let sums = read("checksums.txt")?;
+        let sums = String::from_utf8(sums).map_err(|_| NoDescription::Damaged)?;
+        let sums = Checksums::parse(&sums).map_err(|_| NoDescription::Damaged)?;
+        if sums.0.get(FILE) != Some(&Sha256(sha2::Sha256::digest(&bytes).into())) {
+            return Err(NoDescription::Damaged);
+        }
+        Self::parse(&bytes)
+    }
+
+    /// Reads a description.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, NoDescription> {
+        serde_json::from_slice(bytes).map_err(|_| NoDescription::Damaged)
+    }
+
+    /// What the instance's own devices refer to, by their names.
+    pub(super) fn references(&self) -> BTreeSet<(String, Reference)> {
+        references(&self.instance).into_iter().collect()
+    }
+
+    /// What the devices of its snapshots refer to. The server takes them as they are.
+    pub(super) fn references_of_snapshots(&self) -> BTreeSet<(String, Reference)> {
+        self.snapshots.iter().flat_map(references).collect()
+    }
+
+    /// The pools of the volumes that the instance, its snapshots and its profiles mount.
+    pub(super) fn volume_pools(&self) -> BTreeSet<String> {
+        let described = std::iter::once(&self.instance);
+        let described = described.chain(&self.snapshots).chain(&self.profiles);
+        let volume = |(_, reference)| match reference {
+            Reference::Volume { pool, .. } => Some(pool),
+            _ => None,
+        };
+        described.flat_map(references).filter_map(volume).collect()
+    }
+
+    /// The profiles whose content was saved, by name.
+    pub(super) fn saved_profiles(&self) -> BTreeMap<&str, &Value> {
+        let named = |profile: &'_ Value| profile["name"].as_str().is_some();
+        let saved = self.profiles.iter().filter(|profile| named(profile));
+        saved
+            .map(|profile| (profile["name"].as_str().unwrap_or_default(), profile))
+            .collect()
+    }
+}
+
+/// What the devices of an instance, a snapshot or a profile refer to, by the devices' names.
+pub(super) fn references(described: &Value) -> Vec<(String, Reference)> {
+    let devices = described["devices"].as_object();
+    let devices = devices.into_iter().flatten();
+    devices
+        .filter_map(|(name, device)| {
+            let device = serde_yaml::to_value(device).ok()?;
+            Some((name.clone(), Reference::of(&device)?))
+        })
+        .collect()
+}

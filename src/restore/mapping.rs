@@ -1,0 +1,68 @@
+//! What has another name where it is restored to (pure).
+
+use std::collections::BTreeMap;
+
+use crate::model::{PoolName, ProjectName};
+
+/// Other names than those the backups give, and what becomes of what is not there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mapping {
+    /// Everything goes to this project.
+    pub to_project: Option<ProjectName>,
+    /// What was in one project goes to another.
+    pub projects: BTreeMap<ProjectName, ProjectName>,
+    /// What was in one pool goes to another.
+    pub pools: BTreeMap<PoolName, PoolName>,
+    /// What was on one network goes to another.
+    pub networks: BTreeMap<String, String>,
+    /// What had one profile gets another.
+    pub profiles: BTreeMap<String, String>,
+    /// What becomes of devices that need what is not there.
+    pub devices: Lost,
+    /// What becomes of profiles that are not there.
+    pub saved_profiles: Saved,
+}
+
+/// What becomes of devices whose network or volume is not there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Lost {
+    /// The step is refused.
+    #[default]
+    Refuse,
+    /// They are taken out.
+    Drop,
+}
+
+/// What becomes of profiles that are not there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Saved {
+    /// The step is refused.
+    #[default]
+    Ignore,
+    /// They are made as they were saved with the instance.
+    BringBack,
+}
+
+impl Mapping {
+    /// The project that something of a project goes to.
+    pub fn project<'a>(&'a self, stored: &'a ProjectName) -> &'a ProjectName {
+        let mapped = self.projects.get(stored);
+        self.to_project.as_ref().or(mapped).unwrap_or(stored)
+    }
+
+    /// The name that a network has now.
+    pub fn network<'a>(&'a self, stored: &'a str) -> &'a str {
+        self.networks.get(stored).map_or(stored, String::as_str)
+    }
+
+    /// The name that a profile has now.
+    pub fn profile<'a>(&'a self, stored: &'a str) -> &'a str {
+        self.profiles.get(stored).map_or(stored, String::as_str)
+    }
+
+    /// The name that a pool has now.
+    pub fn pool<'a>(&'a self, stored: &'a str) -> &'a str {
+        let found = self.pools.iter().find(|(old, _)| old.as_str() == stored);
+        found.map_or(stored, |(_, new)| new.as_str())
+    }
+}
