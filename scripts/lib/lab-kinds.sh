@@ -154,5 +154,6 @@ PRESEED
   {
     printf 'LAB_HTTPS_REMOTE=m1\nLAB_HTTPS_URL=https://127.0.0.1:%s\n' "${ports[0]}"
     printf 'LAB_POOL_DIR=default\nLAB_IMAGE=busybox\nLAB_MEMBERS=%q\n' "$(seq -s " " -f m%g "$members")"
+    printf 'LAB_STOP_MEMBER=%q\nLAB_START_MEMBER=%q\n' "$REPO/scripts/lab stop $name --member" "$REPO/scripts/lab start $name --member"
   } >"$dir/env"
 }

@@ -95,19 +95,19 @@ pub async fn gather(
         free: target.free,
     };
     for project in projects(client, &request.scope).await? {
-        let instances = match &request.scope {
-            Scope::Named(_, names) => {
-                let mut instances = Vec::new();
-                for name in names {
-                    match client.instance(&project.name, name).await? {
-                        Some((instance, _)) => instances.push(instance),
-                        None => facts.missing.push((project.name.clone(), name.clone())),
-                    }
+        // The list, also for names: it has those of a cluster member that is down, whose own address
+        // gives an error.
+        let mut instances = client.instances(&project.name).await?;
+        if let Scope::Named(_, names) = &request.scope {
+            let mut named = Vec::new();
+            for name in names {
+                match instances.iter().find(|instance| instance.name == *name) {
+                    Some(instance) => named.push(instance.clone()),
+                    None => facts.missing.push((project.name.clone(), name.clone())),
                 }
-                instances
             }
-            _ => client.instances(&project.name).await?,
-        };
+            instances = named;
+        }
         let candidates = futures_util::stream::iter(&instances).map(|instance| {
             let id = ResourceId::instance(project.name.clone(), &instance.name);
             let stored = target.newest.get(&id).copied();

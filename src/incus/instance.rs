@@ -43,20 +43,29 @@ pub struct Instance {
     #[serde(default)]
     pub location: String,
     /// Its profiles.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub profiles: Vec<String>,
     /// Its own configuration.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub config: BTreeMap<String, String>,
     /// Its configuration with that of its profiles.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub expanded_config: BTreeMap<String, String>,
     /// Its devices with those of its profiles.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_empty")]
     pub expanded_devices: BTreeMap<String, Device>,
     /// The whole object.
     #[serde(skip)]
     pub raw: Value,
+}
+
+/// Of an instance whose cluster member is down the server knows nothing, and says `null`.
+fn null_is_empty<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// The status codes of `shared/api/status_code.go`.

@@ -415,6 +415,12 @@ fn what_cannot_be_backed_up_is_refused_with_the_reason() {
         told,
         [("far", "refused"), ("not-this", "skipped"), ("web", "done")]
     );
+    let named = ["create", "far", "web", "--yes", "-f", "json"];
+    let rows = world.run(&named).exits(3).rows();
+    assert_eq!(
+        (&rows[0]["status"], &rows[1]["status"]),
+        (&"refused".into(), &"done".into())
+    );
     let config = serde_json::json!({ "restricted": "true" });
     world
         .incus

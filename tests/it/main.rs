@@ -23,6 +23,7 @@ mod lab;
 mod layers;
 mod mapping;
 mod real_bad_days;
+mod real_cluster;
 mod real_config;
 mod real_consistency;
 mod real_hooks;

@@ -129,6 +129,9 @@ fn one(state: &mut State, asked: &Asked, method: &str, name: &str, rest: &[&str]
     };
     match (method, rest) {
         ("GET", []) => {
+            if instance.status == "Error" {
+                return Answer::error(500, "Missing event connection with target cluster member");
+            }
             let shown = instance.shown();
             let etag = format!("{:x}", shown.to_string().len());
             Answer::Tagged(shown, etag)
