@@ -194,7 +194,9 @@ impl Needs {
                 Some("nic") => needs.networks.extend(text("network").map(str::to_owned)),
                 Some("disk") if text("path") != Some("/") => {
                     if let (Some(pool), Some(source)) = (text("pool"), text("source")) {
-                        needs.volumes.push(format!("{pool}/{source}"));
+                        // A source may lead to a folder inside the volume.
+                        let volume = source.split('/').next().unwrap_or(source);
+                        needs.volumes.push(format!("{pool}/{volume}"));
                     }
                 }
                 _ => {}

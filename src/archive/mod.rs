@@ -23,5 +23,5 @@ pub use index::{ContentType, Index, Needs};
 pub use pass::{Contents, Pass};
 pub use passage::{Passage, Raw};
 pub use references::{Reference, References};
-pub use relocate::Relocation;
+pub use relocate::{OriginalVolume, Relocation};
 pub use rewrite::{Edit, Identity, Original, Placement, is_identity};

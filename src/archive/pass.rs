@@ -325,7 +325,8 @@ impl<W: Write> Pass<W> {
             let index = Index::parse(&body[..size])?;
             let mut document = index.document.clone();
             let edited = match &mut self.edit {
-                Some(edit) if !index.optimized => {
+                // Of an optimized instance the truth is inside the stream, which cannot be changed.
+                Some(edit) if !index.optimized || index.content.repeated().is_none() => {
                     edit.index(&mut document)?;
                     if let Some(config) = document.get_mut("config") {
                         edit.config(config)?;

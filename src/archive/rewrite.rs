@@ -1,4 +1,4 @@
-//! Edits of an archive's two descriptions, kept in step (pure).
+//! Edits of what an archive says of itself; of an instance's two descriptions, kept in step (pure).
 
 use serde_yaml::{Mapping, Value};
 
@@ -7,7 +7,7 @@ use super::index::INDEX;
 use super::references::References;
 use crate::model::{InstanceName, PoolName, ProjectName};
 
-/// A change of what an archive says of itself. Applied to plain archives only.
+/// A change of what an archive says of itself. Not applied to optimized archives of instances.
 pub trait Edit {
     /// Changes `backup/index.yaml`, all but its `config`.
     fn index(&mut self, document: &mut Value) -> Result<(), ArchiveError>;
@@ -48,7 +48,10 @@ fn is_of_the_files(key: &str) -> bool {
 }
 
 /// Takes over an API object, but keeps what the copy says of the ids of its files.
-fn take_over(copy: &mut Value, original: &serde_json::Value) -> Result<(), ArchiveError> {
+pub(super) fn take_over(
+    copy: &mut Value,
+    original: &serde_json::Value,
+) -> Result<(), ArchiveError> {
     let mut taken = convert(original)?;
     if let Some(taken) = taken.as_mapping_mut() {
         // What only a full listing gives is no part of an export.
@@ -108,7 +111,7 @@ impl Edit for Original {
 }
 
 /// A snapshot's name without its instance's.
-fn last(name: &str) -> &str {
+pub(super) fn last(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 

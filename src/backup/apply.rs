@@ -1,7 +1,7 @@
 //! Does what was planned and agreed to.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use futures_util::StreamExt as _;
@@ -18,6 +18,7 @@ use crate::model::{Method, Owner, RunId, SourceName};
 use crate::plan::{Approved, Failure, Outcome, Report, Row};
 use crate::progress::{Cancel, Progress, Task};
 use crate::target::{Stored, Target};
+use crate::temporary::{GuardProgram, InstanceAt, Pause};
 
 /// What a whole run shares.
 #[derive(Clone)]
@@ -38,6 +39,52 @@ pub struct Context {
     pub progress: Arc<dyn Progress>,
     /// Who may stop it.
     pub cancel: Cancel,
+    /// What pausing instances needs.
+    pub pausing: Arc<Pausing>,
+}
+
+/// What a run pauses instances with, and what its temporary objects are numbered by.
+#[derive(Debug)]
+pub struct Pausing {
+    /// The guard that resumes them if this process dies.
+    pub guard: GuardProgram,
+    /// One pause at a time: another's end would cut it short.
+    turn: tokio::sync::Mutex<()>,
+    next: AtomicUsize,
+}
+
+impl Pausing {
+    /// For a run that has paused nothing yet.
+    pub fn new(guard: GuardProgram) -> Self {
+        Self {
+            guard,
+            turn: tokio::sync::Mutex::new(()),
+            next: AtomicUsize::new(1),
+        }
+    }
+}
+
+impl Context {
+    /// The number of the next temporary object.
+    pub(super) fn next_number(&self) -> usize {
+        self.pausing.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Does something while instances are paused. However it ends, they go on before this returns.
+    pub(super) async fn while_paused<T>(
+        &self,
+        instances: &[InstanceAt],
+        work: impl Future<Output = Result<T, BackupError>>,
+    ) -> Result<T, BackupError> {
+        let _turn = self.pausing.turn.lock().await;
+        let (client, guard) = (&self.client, &self.pausing.guard);
+        let pause = Pause::begin(client, guard, &self.owner, instances).await?;
+        let done = work.await;
+        let resumed = pause.end().await;
+        let done = done?;
+        resumed?;
+        Ok(done)
+    }
 }
 
 impl std::fmt::Debug for Context {
@@ -51,16 +98,12 @@ impl std::fmt::Debug for Context {
 
 /// Backs up what the plan names. One that fails does not stop the others.
 pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
-    let number = AtomicUsize::new(1);
     futures_util::stream::iter(plan.into_steps())
         .map(|step| {
             let (row, work) = step.into_parts();
-            let number = &number;
             async move {
                 match work {
-                    Some(work) if !context.cancel.is_cancelled() => {
-                        one(context, row, &work, number).await
-                    }
+                    Some(work) if !context.cancel.is_cancelled() => one(context, row, &work).await,
                     _ => Outcome::rest(row),
                 }
             }
@@ -72,10 +115,15 @@ pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
         .collect()
 }
 
-async fn one(context: &Context, row: Row, work: &Work, number: &AtomicUsize) -> Outcome {
+async fn one(context: &Context, row: Row, work: &Work) -> Outcome {
     let begun = Instant::now();
     let task = context.progress.task(work.name.as_str());
-    match back_up(context, work, number, &*task).await {
+    outcome(row, back_up(context, work, &*task).await, begun)
+}
+
+/// What became of a row that was to be stored.
+pub(super) fn outcome(row: Row, ended: Result<Stored, BackupError>, begun: Instant) -> Outcome {
+    match ended {
         Ok(stored) => {
             let row = row.version(stored.id.version);
             let outcome = Outcome::done(row, begun.elapsed());
@@ -144,12 +192,7 @@ async fn look(context: &Context, work: &Work) -> Result<Subject, BackupError> {
     })
 }
 
-async fn back_up(
-    context: &Context,
-    work: &Work,
-    number: &AtomicUsize,
-    task: &dyn Task,
-) -> Result<Stored, BackupError> {
+async fn back_up(context: &Context, work: &Work, task: &dyn Task) -> Result<Stored, BackupError> {
     let what = &Exportable::instance(work.project.clone(), &work.name);
     Export {
         context,
@@ -161,7 +204,7 @@ async fn back_up(
     let mut tries = context.options.retries;
     loop {
         let subject = look(context, work).await?;
-        match attempt(context, &subject, number, task).await {
+        match attempt(context, &subject, task).await {
             // Another run's copy pauses an instance for a while; a live export may see a file shrink.
             Err(error)
                 if tries > 0 && error.is_worth_retrying() && !context.cancel.is_cancelled() =>

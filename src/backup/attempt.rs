@@ -1,7 +1,6 @@
 //! One attempt to back an instance up: copied where that is needed, exported, committed.
 
 use std::io::Write as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::apply::{Context, Subject};
 use super::copy::TemporaryCopy;
@@ -21,7 +20,6 @@ use crate::temporary::{ChangeError, edit_config};
 pub(super) async fn attempt(
     context: &Context,
     subject: &Subject,
-    number: &AtomicUsize,
     task: &dyn Task,
 ) -> Result<Stored, BackupError> {
     let instance = &subject.instance;
@@ -40,10 +38,9 @@ pub(super) async fn attempt(
         };
         return commit(context, subject, draft, taken).await;
     }
-    let number = number.fetch_add(1, Ordering::Relaxed);
     let copied = async {
         task.phase(copy_phase(subject.method), None);
-        TemporaryCopy::make(context, instance, number, task).await
+        TemporaryCopy::make(context, instance, task).await
     };
     let (copy, hooks) = hooks.around(copied).await?;
     let exported = export_copy(context, subject, &copy, draft, task).await;
@@ -202,7 +199,7 @@ async fn commit(
 }
 
 /// Runs something that blocks where it may.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, BackupError> {
     tokio::task::spawn_blocking(work)

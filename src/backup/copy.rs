@@ -13,7 +13,7 @@ use crate::progress::{Cancel, Task};
 use crate::temporary::{Mark, Role, instance_name};
 
 /// How long the end of a copy that nobody wants any more is waited for.
-const PATIENCE: Duration = Duration::from_secs(3600);
+pub(super) const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// A copy that exists on the server until [`delete`](Self::delete).
 #[derive(Debug)]
@@ -31,10 +31,9 @@ impl<'a> TemporaryCopy<'a> {
     pub(super) async fn make(
         context: &'a Context,
         instance: &Instance,
-        number: usize,
         task: &dyn Task,
     ) -> Result<Self, BackupError> {
-        let name = instance_name(&context.run, number)?;
+        let name = instance_name(&context.run, context.next_number())?;
         let copy = Self {
             context,
             project: instance.project.clone(),

@@ -2,9 +2,10 @@
 
 use super::hooks::HookError;
 use crate::archive::ArchiveError;
-use crate::incus;
-use crate::model::{InstanceName, InvalidName, ProjectName};
+use crate::incus::{self, Exportable};
+use crate::model::{Bytes, InstanceName, InvalidName, ProjectName};
 use crate::target::TargetError;
+use crate::temporary::{ChangeError, PauseError};
 
 /// Why a backup failed.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,28 @@ pub enum BackupError {
     /// The instance lost its root disk since the plan was made.
     #[error("instance `{0}` has no root disk")]
     NoRootDisk(InstanceName),
+    /// The volume was there when the plan was made.
+    #[error("volume `{0}` no longer exists: the plan is outdated")]
+    VolumeVanished(Exportable),
+    /// Nothing that ran mounted it when its export began, and something did before it was through.
+    #[error("volume `{0}` was mounted by an instance that was started while it was exported")]
+    Mounted(Exportable),
+    /// What came of an ISO is not what the volume holds.
+    #[error("the export of `{what}` has {received}, and the volume has {size}")]
+    IsoSize {
+        /// Which.
+        what: Exportable,
+        /// How much came.
+        received: Bytes,
+        /// How much there is.
+        size: Bytes,
+    },
+    /// Instances cannot be paused, or do not go on.
+    #[error("{0}")]
+    Pause(#[from] PauseError),
+    /// Something that exists on the server for a moment cannot be changed.
+    #[error("{0}")]
+    Change(#[from] ChangeError),
     /// A command that the instance wants to be run before its backup failed, or is not to be run.
     #[error("{0}")]
     Hook(#[from] HookError),
@@ -85,6 +108,9 @@ impl BackupError {
             }
             error = inner.source();
         }
-        matches!(self, Self::CutOff { .. } | Self::Started(_))
+        matches!(
+            self,
+            Self::CutOff { .. } | Self::Started(_) | Self::Mounted(_)
+        )
     }
 }

@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use super::hooks::{Commands, InvalidTimeout};
 use super::method::{Circumstances, Storage};
 use super::request::{Request, Scope};
-use crate::incus::{Client, Device, Instance, Pool, Project};
+use crate::incus::{Client, Device, Instance, Pool, Project, mounted_volume};
 use crate::model::{Bytes, InstanceName, ProjectName, ResourceId};
 use crate::temporary::Mark;
 
@@ -145,7 +145,10 @@ async fn usage(client: &Client, instance: &Instance) -> Option<Bytes> {
 
 /// The projects of a scope. A project that does not exist is an error: the server lists nothing for
 /// it, and says nothing.
-async fn projects(client: &Client, scope: &Scope) -> Result<Vec<Project>, BackupError> {
+pub(super) async fn projects<N>(
+    client: &Client,
+    scope: &Scope<N>,
+) -> Result<Vec<Project>, BackupError> {
     match scope {
         Scope::AllProjects => Ok(client.projects().await?),
         Scope::Named(name, _) | Scope::Project(name) => match client.project(name).await? {
@@ -183,7 +186,7 @@ fn candidate(project: &Project, instance: &Instance, pools: &BTreeMap<String, Po
 /// Whether it stands for another instance. One that carries a mark under its own name is what a
 /// replacement left in its place, and a mark that cannot be understood is left alone.
 fn is_temporary(instance: &Instance) -> bool {
-    match Mark::read(&instance.config) {
+    match Mark::<InstanceName>::read(&instance.config) {
         Ok(mark) => mark.is_some_and(|mark| mark.name != instance.name),
         Err(_) => true,
     }
@@ -210,18 +213,18 @@ pub(super) fn root_device(instance: &Instance) -> Option<(&String, &Device)> {
 }
 
 fn mounted_volumes(instance: &Instance) -> Vec<String> {
-    let text = |device: &Device, key: &str| device.get(key).cloned().unwrap_or_default();
-    instance
-        .expanded_devices
-        .values()
-        .filter(|device| text(device, "type") == "disk" && text(device, "path") != "/")
-        .filter(|device| device.contains_key("pool") && device.contains_key("source"))
-        .map(|device| format!("{}/{}", text(device, "pool"), text(device, "source")))
-        .collect()
+    let devices = instance.expanded_devices.values();
+    let mut volumes: Vec<String> = devices
+        .filter_map(mounted_volume)
+        .map(|(pool, name)| format!("{pool}/{name}"))
+        .collect();
+    volumes.sort();
+    volumes.dedup();
+    volumes
 }
 
 /// `restricted.backups` blocks by default in a restricted project.
-fn backups_allowed(config: &BTreeMap<String, String>) -> bool {
+pub(super) fn backups_allowed(config: &BTreeMap<String, String>) -> bool {
     !flag(config.get("restricted"))
         || config
             .get("restricted.backups")
@@ -229,6 +232,6 @@ fn backups_allowed(config: &BTreeMap<String, String>) -> bool {
 }
 
 /// What Incus takes for true (`util.IsTrue`).
-fn flag(value: Option<&String>) -> bool {
+pub(super) fn flag(value: Option<&String>) -> bool {
     value.is_some_and(|value| matches!(value.to_lowercase().as_str(), "true" | "1" | "yes" | "on"))
 }

@@ -1,4 +1,4 @@
-//! `create`: backs instances up.
+//! `create`: backs instances and custom volumes up.
 //!
 //! Request → [`gather`] (reads the server) → [`plan`](plan()) (pure) → approved → [`apply`].
 //!
@@ -31,10 +31,15 @@ mod plan;
 mod record;
 mod request;
 mod store;
+mod volume;
 
-pub use apply::{Context, apply};
+pub use apply::{Context, Pausing, apply};
 pub use error::BackupError;
 pub use gather::{Facts, Sizes, TargetFacts, gather};
 pub use hooks::{Commands, HookError, InvalidTimeout};
 pub use plan::{Work, plan};
 pub use request::{Options, Request, Scope};
+pub use volume::{
+    VolumeCandidate, VolumeCircumstances, VolumeFacts, VolumeRequest, VolumeWork, apply_volumes,
+    gather_volumes, plan_volumes,
+};

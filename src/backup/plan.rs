@@ -1,6 +1,6 @@
 //! What will be done (pure).
 
-use super::gather::{Candidate, Facts};
+use super::gather::{Candidate, Facts, Sizes};
 use super::method::{Wishes, choose};
 use super::request::{Options, Request, Scope};
 use crate::model::{Bytes, InstanceName, Method, ProjectName, ResourceId};
@@ -78,7 +78,7 @@ fn step(request: &Request, candidate: &Candidate, room: &mut Room) -> Step<Work>
         let note = format!("not included: volumes {}", candidate.volumes.join(", "));
         shown = shown.because(&note);
     }
-    match short_of_room(candidate, room) {
+    match short_of_room(candidate.stored, candidate.used, room) {
         Some(Short::Likely(note)) => shown = shown.because(&note),
         Some(Short::Clearly(note)) if request.options.force => shown = shown.because(&note),
         Some(Short::Clearly(note)) => {
@@ -97,20 +97,26 @@ fn step(request: &Request, candidate: &Candidate, room: &mut Room) -> Step<Work>
 }
 
 /// That the target has too little room.
-enum Short {
+pub(super) enum Short {
+    /// It may be too little.
     Likely(String),
+    /// It is.
     Clearly(String),
 }
 
 /// Takes room up for a candidate, by the best that is known of its size: what its newest version
-/// took; else what its root disk takes, which says nothing of compression.
-fn short_of_room(candidate: &Candidate, room: &mut Room) -> Option<Short> {
-    let needed = match (candidate.stored, candidate.used) {
+/// took; else what its disk takes, which says nothing of compression.
+pub(super) fn short_of_room(
+    stored: Option<Sizes>,
+    used: Option<Bytes>,
+    room: &mut Room,
+) -> Option<Short> {
+    let needed = match (stored, used) {
         (Some(stored), _) => stored.stored_size,
         (None, Some(used)) => used,
         (None, None) => return None,
     };
-    match (room.take(needed, Bytes(0)), candidate.stored) {
+    match (room.take(needed, Bytes(0)), stored) {
         (Fit::Enough, _) => None,
         (Fit::Impossible { free, needed }, Some(_)) => Some(Short::Clearly(format!(
             "the target has {free} free, and its newest version took {needed}"
@@ -155,7 +161,6 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-    use crate::backup::gather::Sizes;
     use crate::backup::hooks::Commands;
     use crate::backup::method::{Circumstances, Storage};
     use crate::model::{CompressionChoice, InstanceType};

@@ -70,6 +70,8 @@ pub(super) fn describe(context: &Context, subject: &Subject, taken: Taken) -> Ma
             hooks,
             missing_snapshots: had.filter(|name| !index.snapshots.contains(name)).collect(),
         }),
+        volume: None,
+        moment: None,
         image: None,
         config: None,
         requires: Requires {

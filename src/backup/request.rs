@@ -13,11 +13,11 @@ pub struct Request {
     pub options: Options,
 }
 
-/// Which instances.
+/// Which instances, or other things that are called `N`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Scope {
+pub enum Scope<N = InstanceName> {
     /// These of a project.
-    Named(ProjectName, Vec<InstanceName>),
+    Named(ProjectName, Vec<N>),
     /// Every one of a project.
     Project(ProjectName),
     /// Every one of the server.

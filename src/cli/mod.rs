@@ -10,10 +10,11 @@ mod dispatch;
 mod environment;
 mod exit;
 mod failure;
+mod guard;
 mod names;
 mod run;
 mod signal;
 
 pub use dispatch::{Dispatcher, dispatcher};
 pub use exit::{EXIT_STATUS, Exit};
-pub use run::{config, instance};
+pub use run::{config, instance, volume};

@@ -11,6 +11,7 @@ use super::context::Context;
 use super::environment::Environment;
 use super::exit::Exit;
 use super::failure::CommandError;
+use super::guard;
 use super::signal;
 use crate::model::{Kind, Owner, RunId};
 use crate::progress::Cancel;
@@ -57,6 +58,21 @@ impl Program for args::Config {
     }
 }
 
+impl Program for args::Volume {
+    fn verbosity(&self) -> &args::Verbosity {
+        &self.verbosity
+    }
+
+    async fn run(self, context: &Context) -> Result<Exit, CommandError> {
+        match self.verb {
+            args::VolumeVerb::Create(args) => command::volume::create(context, args).await,
+            args::VolumeVerb::List(args) => command::list(context, args, Kind::Volume).await,
+            args::VolumeVerb::Show(args) => command::show(context, args, Kind::Volume).await,
+            args::VolumeVerb::Delete(args) => command::delete(context, args, Kind::Volume).await,
+        }
+    }
+}
+
 /// Runs `incus-backup-config`.
 pub fn config() -> ExitCode {
     program::<args::Config>()
@@ -67,7 +83,15 @@ pub fn instance() -> ExitCode {
     program::<args::Instance>()
 }
 
+/// Runs `incus-backup-volume`.
+pub fn volume() -> ExitCode {
+    program::<args::Volume>()
+}
+
 fn program<P: Program>() -> ExitCode {
+    if let Some(exit) = guard::intercept() {
+        return exit;
+    }
     clap_complete::CompleteEnv::with_factory(P::command).complete();
     match P::try_parse() {
         Ok(arguments) => run(arguments).into(),

@@ -201,6 +201,8 @@ fn manifest(context: &CreateContext, method: Method, facts: ConfigFacts) -> Mani
         },
         archive: None,
         instance: None,
+        volume: None,
+        moment: None,
         image: None,
         config: Some(facts),
         requires: Requires::default(),

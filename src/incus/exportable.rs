@@ -58,6 +58,15 @@ impl Exportable {
         self
     }
 
+    /// One beside it, of the same kind and place, with another name.
+    #[must_use]
+    pub fn beside(&self, name: ResourceName) -> Self {
+        Self {
+            name,
+            ..self.clone()
+        }
+    }
+
     /// The project.
     pub fn project(&self) -> &ProjectName {
         &self.project

@@ -10,6 +10,7 @@
 //! - A POST is never sent twice: its answer may have been lost after it was done.
 //! - Bodies of backups are streamed, never held.
 
+mod attachment;
 mod client;
 mod config;
 mod connect;
@@ -28,8 +29,10 @@ mod operation;
 mod request;
 mod server;
 mod tls;
+mod volume;
 mod websocket;
 
+pub use attachment::{Attachments, Mounter, ProfileMount, mounted_volume};
 pub use client::{Client, ServerInfo};
 pub use config::{Config, ConfigError, Remote};
 pub use connect::ConnectError;
@@ -47,3 +50,4 @@ pub use multipart::{Framing, InvalidMultipart, Multipart, Piece};
 pub use object::{Pool, Profile, Project};
 pub use operation::{Operation, OperationError};
 pub use server::ServerDocument;
+pub use volume::{Volume, VolumeSnapshot};

@@ -80,6 +80,28 @@ impl fmt::Display for InstanceType {
     }
 }
 
+/// What a custom volume holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VolumeContent {
+    /// Files.
+    Filesystem,
+    /// A disk.
+    Block,
+    /// An image of an optical disc, which nobody writes to.
+    Iso,
+}
+
+impl fmt::Display for VolumeContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Filesystem => "filesystem",
+            Self::Block => "block",
+            Self::Iso => "iso",
+        })
+    }
+}
+
 /// One resource of one server, whatever its kind: what its versions are versions of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceId {

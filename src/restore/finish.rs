@@ -7,7 +7,7 @@ use crate::archive::{Contents, Identity, is_identity};
 use crate::incus::OperationError;
 use crate::model::InstanceName;
 use crate::progress::Cancel;
-use crate::temporary::{Mark, edit_instance};
+use crate::temporary::{Mark, edit_instance, is_of_a_mark};
 
 /// An instance that was just imported.
 pub(super) struct Finish<'a> {
@@ -37,7 +37,7 @@ pub(super) async fn finish(context: &Context, after: Finish<'_>) -> Result<(), R
         }
         let config = &mut instance.config;
         // One that was a temporary object once must not look like one.
-        config.retain(|key, _| !Mark::KEYS.contains(&key.as_str()));
+        config.retain(|key, _| !is_of_a_mark(key));
         // It brings the identity that it had.
         if work.identity == Identity::New && rigid {
             config.retain(|key, _| !is_identity(key));

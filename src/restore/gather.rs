@@ -10,7 +10,7 @@ use super::select::select;
 use crate::incus::{Client, Instance, Project};
 use crate::model::{Bytes, InstanceName, PoolName, ProjectName, ResourceId};
 use crate::target::{Stored, StoredId, Target};
-use crate::temporary::Mark;
+use crate::temporary::is_marked;
 
 /// What a plan is made from.
 #[derive(Debug, Default)]
@@ -222,8 +222,7 @@ fn existence(instance: &Instance) -> Existence {
     let protection = instance.expanded_config.get("security.protection.delete");
     Existence {
         running: !instance.is_stopped(),
-        protected: protection.is_some_and(|value| value == "true")
-            && !Mark::is_on(&instance.config),
+        protected: protection.is_some_and(|value| value == "true") && !is_marked(&instance.config),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     Bytes, Consistency, InstanceType, Kind, Method, PoolName, ProjectName, ResourceName, Sha256,
-    SourceName, Version,
+    SourceName, Version, VolumeContent,
 };
 
 /// How large a manifest may be.
@@ -67,6 +67,12 @@ pub struct Manifest {
     /// What an instance was like.
     #[serde(default)]
     pub instance: Option<InstanceFacts>,
+    /// What a custom volume was like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<VolumeFacts>,
+    /// The moment that it shares with other versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moment: Option<Moment>,
     /// What an image is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageFacts>,
@@ -205,6 +211,37 @@ pub struct ImageFacts {
     /// The metadata of a split image.
     #[serde(default)]
     pub metadata: Option<ArchiveFacts>,
+}
+
+/// What a custom volume was like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeFacts {
+    /// What it holds.
+    pub content_type: VolumeContent,
+    /// The driver of its pool.
+    pub driver: String,
+    /// The cluster member that it was on, where it was on a single one.
+    #[serde(default)]
+    pub location: Option<String>,
+    /// The instances that ran and mounted it when the backup began, as `PROJECT/NAME`.
+    #[serde(default)]
+    pub used_by: Vec<String>,
+    /// The snapshots in the archive, oldest first.
+    pub snapshots: Vec<String>,
+    /// The snapshots that it had and the archive lacks.
+    #[serde(default)]
+    pub missing_snapshots: Vec<String>,
+}
+
+/// A moment that an instance and its volumes share: all of them were cut while it stood still.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moment {
+    /// What names it, in every manifest of those that share it.
+    pub id: String,
+    /// When it was.
+    pub at: Timestamp,
+    /// What shares it, as the places in a target: `instances/PROJECT/NAME`.
+    pub members: Vec<String>,
 }
 
 /// What a restore needs to find on the server.

@@ -25,7 +25,7 @@ pub use error::TargetError;
 pub use location::{Location, LocationError};
 pub use manifest::{
     ArchiveFacts, ConfigFacts, ConfigFile, HookFacts, HookRun, ImageFacts, InstanceFacts,
-    InvalidManifest, Manifest, ManifestOptions, Requires, UnreadableKind,
+    InvalidManifest, Manifest, ManifestOptions, Moment, Requires, UnreadableKind, VolumeFacts,
 };
 pub use seam::{
     Draft, DraftFile, ExclusiveLock, Filter, Opened, Protection, SourceFacts, State, Stored,

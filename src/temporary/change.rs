@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Mark;
+use super::mark::is_of_a_mark;
 use crate::incus::{self, Client, Operation, OperationError, StateChange};
 use crate::model::{InstanceName, ProjectName};
 use crate::progress::Cancel;
@@ -27,9 +28,12 @@ pub enum ChangeError {
     /// The instance is not there.
     #[error("instance `{0}` does not exist")]
     NoInstance(InstanceName),
+    /// The volume is not there.
+    #[error("volume `{0}` does not exist")]
+    NoVolume(String),
 }
 
-async fn wait(client: &Client, operation: &Operation) -> Result<(), ChangeError> {
+pub(super) async fn wait(client: &Client, operation: &Operation) -> Result<(), ChangeError> {
     client.wait(operation, &Cancel::new(), |_| ()).await?;
     Ok(())
 }
@@ -99,6 +103,22 @@ pub async fn edit_instance(
     }
 }
 
+/// Changes an instance's own devices; everything else stays as it is. Nothing is sent when the edit
+/// changes nothing.
+pub(super) async fn edit_devices(
+    client: &Client,
+    project: &ProjectName,
+    name: &InstanceName,
+    edit: impl FnOnce(&mut Map<String, Value>),
+) -> Result<(), ChangeError> {
+    edit_instance(client, project, name, |instance| {
+        if let Some(devices) = instance.described["devices"].as_object_mut() {
+            edit(devices);
+        }
+    })
+    .await
+}
+
 /// Puts a mark on an instance.
 pub async fn mark(
     client: &Client,
@@ -120,7 +140,7 @@ pub async fn unmark(
     name: &InstanceName,
 ) -> Result<(), ChangeError> {
     edit_config(client, project, name, |config| {
-        config.retain(|key, _| !Mark::KEYS.contains(&key.as_str()));
+        config.retain(|key, _| !is_of_a_mark(key));
     })
     .await
 }
@@ -193,6 +213,59 @@ pub async fn start(
         .change_state(project, name, StateChange::Start)
         .await?;
     wait(client, &operation).await
+}
+
+/// Pauses an instance that runs.
+pub async fn pause(
+    client: &Client,
+    project: &ProjectName,
+    name: &InstanceName,
+) -> Result<(), ChangeError> {
+    let operation = client
+        .change_state(project, name, StateChange::Freeze)
+        .await?;
+    match wait(client, &operation).await {
+        Err(error) => match client.instance(project, name).await? {
+            Some((instance, _)) if instance.is_frozen() => Ok(()),
+            _ => Err(error),
+        },
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Lets a paused instance go on, and takes the mark off it; one that runs, or is gone, is as good.
+pub async fn resume(
+    client: &Client,
+    project: &ProjectName,
+    name: &InstanceName,
+) -> Result<(), ChangeError> {
+    resume_only(client, project, name).await?;
+    match unmark(client, project, name).await {
+        Ok(()) | Err(ChangeError::NoInstance(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Lets a paused instance go on; one that runs, or is gone, is as good.
+pub(super) async fn resume_only(
+    client: &Client,
+    project: &ProjectName,
+    name: &InstanceName,
+) -> Result<(), ChangeError> {
+    let is_frozen = async || {
+        let found = client.instance(project, name).await?;
+        Ok::<bool, ChangeError>(found.is_some_and(|(instance, _)| instance.is_frozen()))
+    };
+    if !is_frozen().await? {
+        return Ok(());
+    }
+    let operation = client
+        .change_state(project, name, StateChange::Unfreeze)
+        .await?;
+    match wait(client, &operation).await {
+        Err(error) if is_frozen().await? => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Deletes an instance, stopping it by force if it runs; one that is not there is as good.

@@ -1,8 +1,10 @@
 //! Marks and names of temporary objects.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 
-use crate::model::{InstanceName, InvalidName, InvalidOwner, Liveness, Owner, RunId};
+use crate::model::{InstanceName, InvalidName, InvalidOwner, Liveness, Owner, ResourceName, RunId};
 
 /// The configuration key that names the run and process that made an instance.
 const OWNER: &str = "user.incus-backup";
@@ -10,6 +12,8 @@ const OWNER: &str = "user.incus-backup";
 const ROLE: &str = "user.incus-backup.role";
 /// The configuration key that names the instance that a temporary one stands for.
 const NAME: &str = "user.incus-backup.name";
+/// The configuration key that says what a volume must be attached to again.
+pub(super) const REATTACH: &str = "user.incus-backup.reattach";
 /// What every name of a temporary object begins with.
 const PREFIX: &str = "incus-backup-tmp-";
 
@@ -24,6 +28,8 @@ pub enum Role {
     AsideRunning,
     /// An instance that is being replaced; it was stopped.
     AsideStopped,
+    /// An instance that is paused for a moment, and must go on.
+    Paused,
 }
 
 impl Role {
@@ -33,6 +39,7 @@ impl Role {
             Self::Incoming => "incoming",
             Self::AsideRunning => "aside-running",
             Self::AsideStopped => "aside-stopped",
+            Self::Paused => "paused",
         }
     }
 
@@ -56,21 +63,31 @@ pub enum InvalidMark {
     Role(String),
 }
 
-/// What a temporary instance says about itself.
+/// What a temporary instance or volume says about itself; `N` is how such a thing is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
+pub struct Mark<N = InstanceName> {
     /// Who made it.
     pub owner: Owner,
     /// What it is for.
     pub role: Role,
-    /// The instance that it stands for.
-    pub name: InstanceName,
+    /// The thing that it stands for.
+    pub name: N,
 }
 
-impl Mark {
-    /// Every key that a mark may have.
-    pub const KEYS: [&'static str; 3] = [OWNER, ROLE, NAME];
+/// Whether a configuration key is part of a mark.
+pub fn is_of_a_mark(key: &str) -> bool {
+    [OWNER, ROLE, NAME, REATTACH].contains(&key)
+}
 
+/// Whether something carries a mark, understood or not.
+pub fn is_marked(config: &BTreeMap<String, String>) -> bool {
+    config.contains_key(OWNER)
+}
+
+impl<N> Mark<N>
+where
+    N: fmt::Display + FromStr<Err = InvalidName>,
+{
     /// The mark as configuration.
     pub fn config(&self) -> [(&'static str, String); 3] {
         [
@@ -80,7 +97,7 @@ impl Mark {
         ]
     }
 
-    /// Reads the mark of an instance; `None` where there is none.
+    /// Reads the mark of a thing; `None` where there is none.
     pub fn read(config: &BTreeMap<String, String>) -> Result<Option<Self>, InvalidMark> {
         let Some(owner) = config.get(OWNER) else {
             return Ok(None);
@@ -91,6 +108,7 @@ impl Mark {
             "incoming" => Role::Incoming,
             "aside-running" => Role::AsideRunning,
             "aside-stopped" => Role::AsideStopped,
+            "paused" => Role::Paused,
             other => return Err(InvalidMark::Role(other.to_owned())),
         };
         Ok(Some(Self {
@@ -99,15 +117,15 @@ impl Mark {
             name: text(NAME).parse()?,
         }))
     }
-
-    /// Whether an instance carries a mark, understood or not.
-    pub fn is_on(config: &BTreeMap<String, String>) -> bool {
-        config.contains_key(OWNER)
-    }
 }
 
 /// The name of a run's `number`th temporary instance.
 pub fn instance_name(run: &RunId, number: usize) -> Result<InstanceName, InvalidName> {
+    format!("{PREFIX}{}-{number}", run.short()).parse()
+}
+
+/// The name of a run's `number`th temporary volume.
+pub fn volume_name(run: &RunId, number: usize) -> Result<ResourceName, InvalidName> {
     format!("{PREFIX}{}-{number}", run.short()).parse()
 }
 
@@ -136,11 +154,13 @@ mod tests {
             Role::Incoming,
             Role::AsideRunning,
             Role::AsideStopped,
+            Role::Paused,
         ] {
+            let name: InstanceName = "web".parse().unwrap();
             let mark = Mark {
                 owner: owner.clone(),
                 role,
-                name: "web".parse().unwrap(),
+                name,
             };
             let config = mark.config().map(|(key, value)| (key.to_owned(), value));
             assert_eq!(Mark::read(&config.into()).unwrap(), Some(mark));
@@ -149,10 +169,14 @@ mod tests {
 
     #[test]
     fn an_instance_without_a_mark_has_none_and_a_broken_one_is_an_error() {
-        assert!(Mark::read(&BTreeMap::new()).unwrap().is_none());
+        assert!(
+            Mark::<InstanceName>::read(&BTreeMap::new())
+                .unwrap()
+                .is_none()
+        );
         let broken = BTreeMap::from([(OWNER.to_owned(), "x".to_owned())]);
-        assert!(Mark::read(&broken).is_err());
-        assert!(Mark::is_on(&broken));
+        assert!(Mark::<InstanceName>::read(&broken).is_err());
+        assert!(is_marked(&broken));
     }
 
     #[test]

@@ -6,13 +6,27 @@
 //! Used by the operations that make such objects, and by nothing else.
 
 mod change;
+mod guard;
 mod mark;
+mod pause;
+mod reattach;
 mod remedy;
 mod sweep;
+mod volume;
+mod volume_sweep;
 
 pub use change::{
-    ChangeError, Editable, delete, edit_config, edit_instance, mark, rename, start, stop, unmark,
+    ChangeError, Editable, delete, edit_config, edit_instance, mark, pause, rename, resume, start,
+    stop, unmark,
 };
-pub use mark::{InvalidMark, Mark, Role, backup_name, instance_name, is_left_over_backup};
+pub use guard::{GuardError, GuardProgram, guard};
+pub use mark::{
+    InvalidMark, Mark, Role, backup_name, instance_name, is_left_over_backup, is_marked,
+    is_of_a_mark, volume_name,
+};
+pub use pause::{Pause, PauseError};
+pub use reattach::{InstanceAt, ProfileDevice, Reattach, VolumeAt, repoint};
 pub use remedy::{Found, Remedy, remedies};
 pub use sweep::sweep;
+pub use volume::{delete_volume, edit_volume, rename_volume, unmark_volume};
+pub use volume_sweep::sweep_volumes;

@@ -1,4 +1,4 @@
-//! What becomes of the temporary instances that a killed run left behind (pure).
+//! What becomes of the temporary instances and volumes that a killed run left behind (pure).
 //!
 //! # Design
 //!
@@ -11,54 +11,63 @@
 use super::{Mark, Role};
 use crate::model::{InstanceName, Liveness};
 
-/// An instance that carries a mark.
+/// An instance or a volume that carries a mark; `N` is how such a thing is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct Found<N = InstanceName> {
     /// The name that it has now.
-    pub name: InstanceName,
+    pub name: N,
     /// Its mark.
-    pub mark: Mark,
+    pub mark: Mark<N>,
     /// Whether the process that made it still lives.
     pub liveness: Liveness,
 }
 
-/// What to do about one instance.
+/// What to do about one instance or volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Remedy {
+pub enum Remedy<N = InstanceName> {
     /// Delete it: nothing needs it.
-    Delete(InstanceName),
+    Delete(N),
+    /// Delete it: the one that replaces it is in its place.
+    DeleteReplaced {
+        /// The name that it has now.
+        aside: N,
+        /// Its own name, which its successor has.
+        name: N,
+    },
     /// Take the mark off: it is in its place. Start it if it was running before.
     Keep {
-        /// The instance.
-        name: InstanceName,
+        /// The thing.
+        name: N,
         /// Whether it ran before the run that was killed stopped it.
         start: bool,
     },
     /// Give it its own name back.
     PutBack {
         /// The name that it has now.
-        aside: InstanceName,
+        aside: N,
         /// Its own name.
-        name: InstanceName,
+        name: N,
         /// Whether it ran before the run that was killed stopped it.
         start: bool,
     },
     /// Tell the user: it was replaced, but something else has its name now.
     Leave {
         /// The name that it has now.
-        aside: InstanceName,
+        aside: N,
         /// Its own name.
-        name: InstanceName,
+        name: N,
     },
+    /// Let it go on: it was paused for a moment.
+    Resume(N),
 }
 
-/// Says what to do about the marked instances of one project, in the order in which to do it.
+/// Says what to do about the marked things of one place, in the order in which to do it.
 ///
-/// `exists` tells whether the project has an instance of a name. What belongs to a process that
+/// `exists` tells whether the place has one of a name. What belongs to a process that
 /// lives, or that cannot be seen from here, is not touched.
-pub fn remedies(found: &[Found], exists: impl Fn(&InstanceName) -> bool) -> Vec<Remedy> {
+pub fn remedies<N: Clone + Eq>(found: &[Found<N>], exists: impl Fn(&N) -> bool) -> Vec<Remedy<N>> {
     let dead = || found.iter().filter(|item| item.liveness == Liveness::Dead);
-    let in_place = |name: &InstanceName, run: &str| {
+    let in_place = |name: &N, run: &str| {
         dead().any(|item| {
             item.name == *name
                 && item.mark.role == Role::Incoming
@@ -77,6 +86,7 @@ pub fn remedies(found: &[Found], exists: impl Fn(&InstanceName) -> bool) -> Vec<
                     start: false,
                 });
             }
+            Role::Paused => first.push(Remedy::Resume(name.clone())),
             Role::Copy | Role::Incoming => first.push(Remedy::Delete(name.clone())),
             Role::AsideRunning | Role::AsideStopped => {
                 let start = mark.role == Role::AsideRunning;
@@ -84,7 +94,7 @@ pub fn remedies(found: &[Found], exists: impl Fn(&InstanceName) -> bool) -> Vec<
                 first.push(if aside == own {
                     Remedy::Keep { name: aside, start }
                 } else if in_place(&own, mark.owner.run()) {
-                    Remedy::Delete(aside)
+                    Remedy::DeleteReplaced { aside, name: own }
                 } else if exists(&own) {
                     Remedy::Leave { aside, name: own }
                 } else {
@@ -131,6 +141,12 @@ mod tests {
     fn a_copy_is_deleted() {
         let items = [found(&owner(), "tmp-1", Role::Copy, "web")];
         assert_eq!(remedies(&items, |_| true), [Remedy::Delete(name("tmp-1"))]);
+    }
+
+    #[test]
+    fn what_was_paused_goes_on() {
+        let items = [found(&owner(), "web", Role::Paused, "web")];
+        assert_eq!(remedies(&items, |_| true), [Remedy::Resume(name("web"))]);
     }
 
     #[test]
@@ -190,10 +206,11 @@ mod tests {
             name: name("web"),
             start: false,
         };
-        assert_eq!(
-            remedies(&items, |_| true),
-            [Remedy::Delete(name("tmp-2")), kept]
-        );
+        let gone = Remedy::DeleteReplaced {
+            aside: name("tmp-2"),
+            name: name("web"),
+        };
+        assert_eq!(remedies(&items, |_| true), [gone, kept]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::change::{ChangeError, delete, rename, start, unmark};
+use super::change::{ChangeError, delete, rename, resume, start, unmark};
 use super::{Found, Mark, Remedy, remedies};
 use crate::incus::Client;
 use crate::model::{InstanceName, ProjectName};
@@ -56,7 +56,7 @@ async fn apply(
     progress: &dyn Progress,
 ) -> Result<(), ChangeError> {
     match remedy {
-        Remedy::Delete(name) => {
+        Remedy::Delete(name) | Remedy::DeleteReplaced { aside: name, .. } => {
             delete(client, project, name).await?;
             progress.warn(&format!("deleted `{name}`, left behind by an earlier run"));
         }
@@ -78,6 +78,10 @@ async fn apply(
                 start(client, project, name).await?;
             }
             progress.warn(&format!("put `{name}` back, set aside by an earlier run"));
+        }
+        Remedy::Resume(name) => {
+            resume(client, project, name).await?;
+            progress.warn(&format!("resumed `{name}`, paused by an earlier run"));
         }
         Remedy::Leave { aside, name } => progress.warn(&format!(
             "`{aside}` is what `{name}` was before an earlier run replaced it; delete it when it \

@@ -141,6 +141,8 @@ pub fn manifest(id: &StoredId, plain: u64, written: Written) -> Manifest {
             members: 1,
         }),
         instance: None,
+        volume: None,
+        moment: None,
         image: None,
         config: None,
         requires: Requires::default(),

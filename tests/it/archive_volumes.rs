@@ -110,8 +110,9 @@ fn another_name_and_pool_stand_in_the_index_and_nothing_else_changes(
     #[case] key: &str,
 ) {
     let relocation = Relocation {
-        name: "né w".parse().unwrap(),
-        pool: "tank".parse().unwrap(),
+        name: Some("né w".parse().unwrap()),
+        pool: Some("tank".parse().unwrap()),
+        ..Relocation::default()
     };
     let (out, _) = pass(&tar.build(), Some(Box::new(relocation))).unwrap();
     let (_, contents) = pass(&out, None).unwrap();

@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 use incus_backup::cli::Dispatcher;
-use incus_backup::cli::args::{Config, Instance};
+use incus_backup::cli::args::{Config, Instance, Volume};
 
 use crate::lab::variable;
 
-fn commands() -> [Command; 3] {
+fn commands() -> [Command; 4] {
     [
         Dispatcher::command(),
         Instance::command(),
         Config::command(),
+        Volume::command(),
     ]
 }
 

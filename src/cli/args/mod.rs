@@ -8,6 +8,7 @@ mod instance;
 mod list;
 mod restore;
 mod show;
+mod volume;
 
 pub use common::{Answers, Output, ProjectScope, Rows, SourceChoice, TargetChoice, Verbosity};
 pub use config::{
@@ -19,3 +20,4 @@ pub use instance::{Instance, Verb};
 pub use list::List;
 pub use restore::{Renaming, Restore};
 pub use show::Show;
+pub use volume::{CreateVolumes, Volume, VolumeVerb};

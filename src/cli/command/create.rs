@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::report;
-use crate::backup::{self, Options, Request, Scope, Sizes, TargetFacts};
+use crate::backup::{self, Options, Pausing, Request, Scope, Sizes, TargetFacts};
 use crate::cli::args::Create;
 use crate::cli::context::{Agreed, Context, Place, blocking, cores, parallel, source_of};
 use crate::cli::exit::Exit;
 use crate::cli::failure::CommandError;
-use crate::cli::names;
+use crate::cli::{guard, names};
 use crate::incus::Client;
 use crate::list::newest_complete;
 use crate::model::{CompressionChoice, InstanceName, Kind, ProjectName, ResourceId, SourceName};
@@ -55,7 +55,7 @@ pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Ex
         threads: cores(),
     };
     let request = Request { scope, options };
-    let known = known(&place, source.name.clone()).await?;
+    let known = known(&place, source.name.clone(), Kind::Instance).await?;
     let gathered = async { Ok(backup::gather(&client, &request, &known).await?) };
     let facts = context.unless_cancelled(gathered).await?;
     let projects: BTreeSet<ProjectName> = facts
@@ -94,6 +94,7 @@ pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Ex
         options,
         progress: context.progress.clone(),
         cancel: context.cancel.clone(),
+        pausing: Arc::new(Pausing::new(guard::program(&named.remote)?)),
     };
     let report = backup::apply(&run, approved).await;
     report::write(context, &report, &args.rows)
@@ -113,9 +114,13 @@ pub(super) async fn sweep_all(
     Ok(())
 }
 
-/// What is known of where backups go to: the newest complete version of each instance, and how much
-/// room there is.
-async fn known(place: &Place, source: SourceName) -> Result<TargetFacts, CommandError> {
+/// What is known of where backups go to: the newest complete version of each thing of a kind, and
+/// how much room there is.
+pub(super) async fn known(
+    place: &Place,
+    source: SourceName,
+    kind: Kind,
+) -> Result<TargetFacts, CommandError> {
     let target = match place {
         Place::Target(target) => target.clone(),
         Place::Creatable(path) => {
@@ -128,7 +133,7 @@ async fn known(place: &Place, source: SourceName) -> Result<TargetFacts, Command
     };
     let filter = Filter {
         source: Some(source),
-        kind: Some(Kind::Instance),
+        kind: Some(kind),
     };
     let read = move || Ok::<_, TargetError>((target.versions(&filter)?, target.free_space()?));
     let (stored, free) = blocking(read).await??;

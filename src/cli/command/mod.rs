@@ -8,6 +8,7 @@ mod report;
 mod restore;
 mod show;
 mod source;
+pub(super) mod volume;
 
 pub(super) use create::create;
 pub(super) use delete::delete;

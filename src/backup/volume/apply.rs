@@ -1,0 +1,219 @@
+//! Does what was planned and agreed to.
+
+use std::time::Instant;
+
+use futures_util::StreamExt as _;
+
+use super::super::apply::{Context, outcome};
+use super::super::error::BackupError;
+use super::super::export::Export;
+use super::super::plan::wishes;
+use super::copy::VolumeCopy;
+use super::gather::circumstances;
+use super::method::choose;
+use super::plan::VolumeWork;
+use super::store::{store, store_config, store_copy};
+use crate::incus::{Exportable, Mounter, Pool, Volume, VolumeSnapshot};
+use crate::model::{Method, VolumeContent};
+use crate::plan::{Approved, Outcome, Report, Row};
+use crate::progress::Task;
+use crate::target::Stored;
+use crate::temporary::InstanceAt;
+
+/// Backs up what the plan names. One that fails does not stop the others.
+pub async fn apply_volumes(context: &Context, plan: Approved<VolumeWork>) -> Report {
+    futures_util::stream::iter(plan.into_steps())
+        .map(|step| {
+            let (row, work) = step.into_parts();
+            async move {
+                match work {
+                    Some(work) if !context.cancel.is_cancelled() => one(context, row, &work).await,
+                    _ => Outcome::rest(row),
+                }
+            }
+        })
+        .buffered(context.options.parallel.get())
+        .collect::<Vec<Outcome>>()
+        .await
+        .into_iter()
+        .collect()
+}
+
+async fn one(context: &Context, row: Row, work: &VolumeWork) -> Outcome {
+    let begun = Instant::now();
+    let task = context.progress.task(&row.subject());
+    outcome(row, back_up(context, work, &*task).await, begun)
+}
+
+/// A volume as it is when its backup begins.
+pub(in crate::backup) struct VolumeSubject {
+    pub(in crate::backup) volume: Volume,
+    pub(in crate::backup) what: Exportable,
+    pub(in crate::backup) pool: Pool,
+    pub(in crate::backup) mounters: Vec<Mounter>,
+    pub(in crate::backup) snapshots: Vec<VolumeSnapshot>,
+    pub(in crate::backup) method: Method,
+}
+
+impl VolumeSubject {
+    /// The instances that run and mount it.
+    pub(in crate::backup) fn running(&self) -> Vec<InstanceAt> {
+        let running = self.mounters.iter().filter(|mounter| mounter.running);
+        running
+            .map(|mounter| InstanceAt {
+                project: mounter.project.clone(),
+                name: mounter.name.clone(),
+            })
+            .collect()
+    }
+}
+
+/// Looks again: the world may have moved since the plan was made. The same pure choice is made from
+/// what is true now, and what it gives is what is recorded.
+pub(in crate::backup) async fn look(
+    context: &Context,
+    work: &VolumeWork,
+) -> Result<VolumeSubject, BackupError> {
+    let Context {
+        client, options, ..
+    } = context;
+    let gone = || BackupError::VolumeVanished(work.what.clone());
+    let (volume, _) = client.volume(&work.what).await?.ok_or_else(gone)?;
+    let pools = client.pools().await?;
+    let pool = pools
+        .into_iter()
+        .find(|pool| pool.name == work.pool)
+        .ok_or_else(gone)?;
+    let mounters = mounters(context, &volume, &pool).await?;
+    let method = choose(circumstances(&pool, &volume, &mounters), wishes(*options));
+    let snapshots = if options.instance_only || volume.content_type == VolumeContent::Iso {
+        Vec::new()
+    } else {
+        client.volume_snapshots(&work.what).await?
+    };
+    Ok(VolumeSubject {
+        what: work.what.clone(),
+        volume,
+        pool,
+        mounters,
+        snapshots,
+        method,
+    })
+}
+
+async fn mounters(
+    context: &Context,
+    volume: &Volume,
+    pool: &Pool,
+) -> Result<Vec<Mounter>, BackupError> {
+    let attachments = context.client.attachments().await?;
+    Ok(attachments.mounters(&volume.project, &pool.name, &volume.name))
+}
+
+async fn back_up(
+    context: &Context,
+    work: &VolumeWork,
+    task: &dyn Task,
+) -> Result<Stored, BackupError> {
+    delete_left_over(context, work, task).await?;
+    let mut tries = context.options.retries;
+    loop {
+        let subject = look(context, work).await?;
+        match attempt(context, &subject, task).await {
+            Err(error)
+                if tries > 0 && error.is_worth_retrying() && !context.cancel.is_cancelled() =>
+            {
+                tries -= 1;
+                tracing::debug!(%error, "trying again");
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Deletes the backups that killed processes of this machine left on the server of a volume.
+pub(in crate::backup) async fn delete_left_over(
+    context: &Context,
+    work: &VolumeWork,
+    task: &dyn Task,
+) -> Result<(), BackupError> {
+    let export = Export {
+        context,
+        what: &work.what,
+        task,
+    };
+    export.delete_left_over().await
+}
+
+async fn attempt(
+    context: &Context,
+    subject: &VolumeSubject,
+    task: &dyn Task,
+) -> Result<Stored, BackupError> {
+    if subject.volume.content_type == VolumeContent::Iso && !context.client.has(super::gather::ISO)
+    {
+        context.progress.warn(&format!(
+            "`{}`: this server cannot export ISO volumes; only the volume's configuration is stored",
+            subject.what
+        ));
+        return store_config(context, subject).await;
+    }
+    let copy = match subject.method {
+        Method::PausedCopy => paused_copy(context, subject, task).await?,
+        Method::InstantCopy => copy(context, subject, task).await?,
+        _ => {
+            return store(context, subject, task).await;
+        }
+    };
+    store_copy(context, subject, copy, None, task).await
+}
+
+async fn copy<'a>(
+    context: &'a Context,
+    subject: &VolumeSubject,
+    task: &dyn Task,
+) -> Result<VolumeCopy<'a>, BackupError> {
+    task.phase("copying", None);
+    let copy = VolumeCopy::begin(context, subject).await?;
+    match copy.made(task).await {
+        Ok(()) => Ok(copy),
+        Err(error) => {
+            copy.delete().await?;
+            Err(error)
+        }
+    }
+}
+
+/// Copies while the instances that mount the volume are paused. Where that fails they go on first,
+/// and then what came of the copy is deleted.
+async fn paused_copy<'a>(
+    context: &'a Context,
+    subject: &VolumeSubject,
+    task: &dyn Task,
+) -> Result<VolumeCopy<'a>, BackupError> {
+    task.phase("copying while what mounts it is paused", None);
+    let mut begun = None;
+    let copied = async {
+        let copy = begun.insert(VolumeCopy::begin(context, subject).await?);
+        copy.made(task).await
+    };
+    let copied = context.while_paused(&subject.running(), copied).await;
+    match (copied, begun) {
+        (Ok(()), Some(copy)) => Ok(copy),
+        (Ok(()), None) => Err(BackupError::Worker),
+        (Err(error), begun) => {
+            if let Some(copy) = begun {
+                copy.delete().await?;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Whether nothing that runs has mounted the volume since it was looked at.
+pub(super) async fn still_idle(
+    context: &Context,
+    subject: &VolumeSubject,
+) -> Result<bool, BackupError> {
+    Ok(mounters(context, &subject.volume, &subject.pool).await? == subject.mounters)
+}

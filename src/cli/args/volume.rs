@@ -1,0 +1,109 @@
+//! The arguments of `incus-backup-volume`.
+
+use std::num::NonZeroUsize;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::{Answers, Delete, List, ProjectScope, Rows, Show, TargetChoice, Verbosity};
+use crate::cli::exit::EXIT_STATUS;
+use crate::model::CompressionChoice;
+
+const LIST: &str = "Examples:
+  incus-backup-volume list
+  incus-backup-volume list default/data --format json";
+const SHOW: &str = "Examples:
+  incus-backup-volume show default/data
+  incus-backup-volume show default/data --version 20260131T235959Z --format json";
+const DELETE: &str = "Examples:
+  incus-backup-volume delete default/data --version 20260131T235959Z
+  incus-backup-volume delete default/data --all-versions --force";
+
+/// Back up the custom volumes of Incus, and bring them back
+///
+/// Volumes of files, of blocks and of ISO images, with their snapshots. Runs by itself, or as `incus
+/// backup-volume` after `incus alias add backup-volume /usr/bin/incus-backup-volume`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "incus-backup-volume",
+    version,
+    after_help = EXIT_STATUS,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+pub struct Volume {
+    /// What to do
+    #[command(subcommand)]
+    pub verb: VolumeVerb,
+    /// How much is said
+    #[command(flatten)]
+    pub verbosity: Verbosity,
+}
+
+/// The verbs of `incus-backup-volume`.
+#[derive(Debug, Subcommand)]
+pub enum VolumeVerb {
+    /// Back up custom volumes, with their snapshots
+    #[command(visible_alias = "backup")]
+    Create(CreateVolumes),
+    /// List stored versions
+    #[command(visible_alias = "ls", after_help = LIST)]
+    List(List),
+    /// Show what is known about a stored version
+    #[command(visible_alias = "info", after_help = SHOW)]
+    Show(Show),
+    /// Delete stored versions
+    #[command(visible_alias = "rm", after_help = DELETE)]
+    Delete(Delete),
+}
+
+/// Back up custom volumes, with their snapshots
+///
+/// Without a name: every one of the project. A volume that a running instance mounts is backed up
+/// from one moment; the plan says how, and which instances are paused for it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  incus-backup-volume create default/data
+  incus-backup-volume create prod: --all-projects --target dir:/mnt/nas/incus --yes
+  incus-backup-volume create default/data --dry-run --format json")]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
+pub struct CreateVolumes {
+    /// The volumes, with their pools
+    #[arg(value_name = "[REMOTE:][POOL/NAME]")]
+    pub names: Vec<String>,
+    /// Where to
+    #[command(flatten)]
+    pub target: TargetChoice,
+    /// Of which projects
+    #[command(flatten)]
+    pub scope: ProjectScope,
+    /// Export volumes that running instances mount as they are, without a snapshot or copy: the
+    /// result is inconsistent
+    #[arg(long)]
+    pub no_snapshot: bool,
+    /// Use the storage driver's own format (btrfs, zfs): it restores to the same driver only
+    #[arg(long, alias = "optimized-storage")]
+    pub optimized: bool,
+    /// Leave the volumes' snapshots out
+    #[arg(long)]
+    pub volume_only: bool,
+    /// How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19) or `none` [default: the target's in
+    /// `backup.yml`, else zstd:3]
+    #[arg(long, value_name = "ALG[:LEVEL]")]
+    pub compression: Option<CompressionChoice>,
+    /// Try again this many times when files change under a live export
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub retries: u32,
+    /// Volumes at a time [default: 4, or the number of cores if that is smaller]
+    #[arg(long, value_name = "N")]
+    pub parallel: Option<NonZeroUsize>,
+    /// Allow what is refused by default; each refusal says when this would allow it
+    #[arg(long)]
+    pub force: bool,
+    /// Answers
+    #[command(flatten)]
+    pub answers: Answers,
+    /// Output
+    #[command(flatten)]
+    pub rows: Rows,
+}

@@ -1,0 +1,5 @@
+//! What the verbs of `incus-backup-volume` do that those of instances do not.
+
+mod create;
+
+pub(in crate::cli) use create::create;

@@ -1,0 +1,78 @@
+//! This program as the guard of paused instances: started by itself, with a pipe to itself.
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use tokio::io::BufReader;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::environment::Environment;
+use super::exit::Exit;
+use super::failure::CommandError;
+use crate::incus::{Client, Config};
+use crate::model::RemoteName;
+use crate::temporary::{GuardProgram, guard};
+
+/// What makes a guard of every program; never said by a person.
+const FLAG: &str = "--guard-paused-instances";
+
+/// How to run this program as a guard of the instances of a remote.
+pub(super) fn program(remote: &RemoteName) -> Result<GuardProgram, CommandError> {
+    Ok(GuardProgram {
+        program: std::env::current_exe().map_err(CommandError::Start)?,
+        arguments: vec![FLAG.into(), remote.as_str().into()],
+    })
+}
+
+/// Is a guard, if that is what this process was started for.
+pub(super) fn intercept() -> Option<ExitCode> {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let [_, flag, remote] = arguments.as_slice() else {
+        return None;
+    };
+    if flag != FLAG {
+        return None;
+    }
+    let watched = watch(&remote.to_string_lossy());
+    let exit = if watched.is_ok() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    };
+    Some(exit.into())
+}
+
+fn watch(remote: &str) -> Result<(), CommandError> {
+    let remote: RemoteName = remote.parse()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(CommandError::Start)?;
+    let watched = runtime.block_on(async {
+        // Whoever ends the other process by a signal to both must not end this one. The handlers
+        // stay when nobody listens to them any more.
+        for kind in [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ] {
+            drop(signal(kind).map_err(CommandError::Start)?);
+        }
+        let environment = Environment::read().incus;
+        let config = Config::load(&environment)?;
+        let client = Client::connect(&config, &remote, &environment).await?;
+        let ready = |word: &str| {
+            let mut out = io::stdout();
+            writeln!(out, "{word}")?;
+            out.flush()
+        };
+        let input = BufReader::new(tokio::io::stdin());
+        guard(&client, input, ready)
+            .await
+            .map_err(CommandError::Start)
+    });
+    // Its input may still be waited for.
+    runtime.shutdown_background();
+    watched
+}

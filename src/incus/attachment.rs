@@ -1,0 +1,177 @@
+//! Which instances mount a custom volume, and by which profiles.
+
+use serde_json::Value;
+
+use super::Error;
+use super::client::Client;
+use super::instance::{Device, Instance};
+use super::object::Project;
+use crate::model::{InstanceName, PoolName, ProjectName, ResourceName};
+
+/// The instances and profiles of every project that can be seen.
+#[derive(Debug, Default)]
+pub struct Attachments {
+    projects: Vec<Attached>,
+}
+
+/// The instances and profiles of one project.
+#[derive(Debug)]
+struct Attached {
+    /// The project that their volumes live in.
+    volumes: ProjectName,
+    project: ProjectName,
+    instances: Vec<Instance>,
+    profiles: Vec<Value>,
+}
+
+/// An instance that mounts a volume.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mounter {
+    /// Its project.
+    pub project: ProjectName,
+    /// Its name.
+    pub name: InstanceName,
+    /// Whether its processes run: neither stopped nor frozen.
+    pub running: bool,
+    /// Whether it is stopped.
+    pub stopped: bool,
+}
+
+/// A profile whose device mounts a volume.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ProfileMount {
+    /// The profile's project.
+    pub project: ProjectName,
+    /// The profile's name.
+    pub profile: String,
+    /// The device's name.
+    pub device: String,
+}
+
+impl Project {
+    /// The project that the volumes of its instances live in.
+    pub fn of_volumes(&self) -> ProjectName {
+        let own = self
+            .config
+            .get("features.storage.volumes")
+            .is_some_and(|value| value == "true");
+        if own {
+            self.name.clone()
+        } else {
+            ProjectName::default_project()
+        }
+    }
+}
+
+/// The volume that a device mounts, as its pool and name. A source may lead to a folder inside.
+pub fn mounted_volume(device: &Device) -> Option<(&str, &str)> {
+    mounted(|key| device.get(key).map(String::as_str))
+}
+
+fn mounted<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Option<(&'a str, &'a str)> {
+    if get("type") != Some("disk") || get("path") == Some("/") {
+        return None;
+    }
+    let (pool, source) = (get("pool")?, get("source")?);
+    Some((pool, source.split('/').next().unwrap_or(source)))
+}
+
+impl Attachments {
+    fn of_project(&self, volumes: &ProjectName) -> impl Iterator<Item = &Attached> {
+        self.projects
+            .iter()
+            .filter(move |it| it.volumes == *volumes)
+    }
+
+    /// The instances that mount a volume, by their own devices or those of their profiles.
+    pub fn mounters(
+        &self,
+        project: &ProjectName,
+        pool: &PoolName,
+        name: &ResourceName,
+    ) -> Vec<Mounter> {
+        let wanted = Some((pool.as_str(), name.as_str()));
+        let mounts = |instance: &&Instance| {
+            let mut devices = instance.expanded_devices.values();
+            devices.any(|device| mounted_volume(device) == wanted)
+        };
+        let found = self.of_project(project).flat_map(|attached| {
+            attached
+                .instances
+                .iter()
+                .filter(mounts)
+                .map(|instance| Mounter {
+                    project: attached.project.clone(),
+                    name: instance.name.clone(),
+                    running: !instance.is_stopped() && !instance.is_frozen(),
+                    stopped: instance.is_stopped(),
+                })
+        });
+        found.collect()
+    }
+
+    /// The profiles that mount a volume.
+    pub fn profiles(
+        &self,
+        project: &ProjectName,
+        pool: &PoolName,
+        name: &ResourceName,
+    ) -> Vec<ProfileMount> {
+        let wanted = Some((pool.as_str(), name.as_str()));
+        let mut found = Vec::new();
+        for attached in self.of_project(project) {
+            for profile in &attached.profiles {
+                let devices = profile["devices"].as_object();
+                for (device, properties) in devices.into_iter().flatten() {
+                    if mounted(|key| properties[key].as_str()) == wanted {
+                        found.push(ProfileMount {
+                            project: attached.project.clone(),
+                            profile: profile["name"].as_str().unwrap_or_default().to_owned(),
+                            device: device.clone(),
+                        });
+                    }
+                }
+            }
+        }
+        found
+    }
+}
+
+impl Client {
+    /// Reads who mounts what, in every project that can be seen.
+    pub async fn attachments(&self) -> Result<Attachments, Error> {
+        let mut projects = Vec::new();
+        for project in self.projects().await? {
+            projects.push(Attached {
+                volumes: project.of_volumes(),
+                instances: self.instances(&project.name).await?,
+                profiles: self.whole_profiles(&project.name).await?,
+                project: project.name,
+            });
+        }
+        Ok(Attachments { projects })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(&[("type", "disk"), ("pool", "p"), ("source", "v"), ("path", "/mnt")], Some(("p", "v")))]
+    #[case(&[("type", "disk"), ("pool", "p"), ("source", "v/sub"), ("path", "/mnt")], Some(("p", "v")))]
+    #[case(&[("type", "disk"), ("pool", "p"), ("source", "v")], Some(("p", "v")))]
+    #[case(&[("type", "disk"), ("pool", "p"), ("path", "/")], None)]
+    #[case(&[("type", "disk"), ("source", "/srv"), ("path", "/srv")], None)]
+    #[case(&[("type", "none"), ("pool", "p"), ("source", "v")], None)]
+    fn a_device_mounts_a_volume_or_not(
+        #[case] device: &[(&str, &str)],
+        #[case] expected: Option<(&str, &str)>,
+    ) {
+        let text = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        let device: Device = device.iter().map(text).collect();
+        assert_eq!(mounted_volume(&device), expected);
+    }
+}
