@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::server::{Answer, Asked};
+use super::answer::{Answer, Asked};
 use super::state::State;
 
 /// What a command does.

@@ -1,278 +1,227 @@
-//! The URL families: what each request does and answers.
+//! Instances: made, shown, changed, renamed, started and deleted.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::exec::{attach, execute};
-use super::import::import;
-use super::server::{Answer, Asked, Series};
-use super::state::{FakeInstance, Files, State, object};
+use super::answer::{Answer, Asked, etag};
+use super::server::Series;
+use super::state::{Key, State, object};
+use super::{FakeInstance, backups, copies, exec, files, import, snapshots};
 
-const EXTENSIONS_60: [&str; 3] = ["container_backup", "operation_wait", "instance_get_full"];
-const EXTENSIONS_70: [&str; 2] = ["direct_backup", "backup_override_config"];
-
-/// Answers a request.
-pub(super) fn route(state: &mut State, asked: &Asked) -> Answer {
-    let segments: Vec<&str> = asked
-        .path
-        .split('/')
-        .filter(|part| !part.is_empty())
-        .skip(1)
-        .collect();
-    match (asked.method.as_str(), segments.as_slice()) {
-        ("GET", []) => Answer::sync(server(asked.series)),
-        ("GET", ["events"]) => Answer::Events,
-        ("GET", ["operations", id, "wait"]) => state.waited(id, asked.series),
-        ("GET", ["operations", id, "websocket"]) => attach(state, id, asked),
-        ("GET", ["operations", id]) => match state.operations.get(*id) {
-            Some(operation) => Answer::sync(operation.clone()),
-            None => Answer::error(404, "Operation not found"),
-        },
-        ("GET", ["projects"]) => Answer::sync(
-            state
-                .projects
-                .iter()
-                .map(|(name, config)| json!({ "name": name, "config": config }))
-                .collect(),
-        ),
-        ("GET", ["projects", name]) => match state.projects.get(*name) {
-            Some(config) => Answer::sync(json!({ "name": name, "config": config })),
-            None => Answer::error(404, "Project not found"),
-        },
-        ("GET", ["storage-pools"]) => {
-            let pool = |(name, (driver, config)): (&String, &(String, Map<String, Value>))| json!({ "name": name, "driver": driver, "config": config });
-            Answer::sync(state.pools.iter().map(pool).collect())
+/// `/1.0/instances`.
+pub(super) fn answer(state: &mut State, asked: &Asked, rest: &[&str]) -> Answer {
+    match (asked.method.as_str(), rest) {
+        // A project that is not there has no instances, and nobody says so.
+        ("GET", []) => {
+            let all = state.instances.iter();
+            let all = all.filter(|((project, _), _)| *project == asked.project);
+            let all = all.map(|((_, name), instance)| (name.as_str(), instance.shown()));
+            asked.list("/1.0/instances", all)
         }
-        ("GET", ["storage-pools", pool, "resources"]) => {
-            let (total, used) = state.space.get(*pool).copied().unwrap_or_default();
-            Answer::sync(json!({ "space": { "total": total, "used": used }, "inodes": {} }))
+        ("POST", []) => {
+            let archive = asked.header("content-type") == Some("application/octet-stream");
+            let source = asked.json()["source"]["type"].clone();
+            match source.as_str() {
+                _ if archive => import::import(state, asked),
+                _ if !state.projects.contains_key(&asked.project) => {
+                    Answer::error(404, "Failed loading project: Project not found")
+                }
+                Some("copy") => copies::copy(state, asked),
+                _ => create(state, asked),
+            }
         }
-        ("GET", ["storage-pools", pool, "volumes", "custom"]) => {
-            let prefix = format!("{pool}/");
-            let names = state
-                .volumes
-                .iter()
-                .filter_map(|volume| volume.strip_prefix(&prefix));
-            Answer::sync(names.map(|name| json!({ "name": name })).collect())
+        (method, [name, rest @ ..]) => {
+            let key = (asked.project.clone(), (*name).to_owned());
+            if !state.projects.contains_key(&asked.project) {
+                return Answer::error(404, "Project not found");
+            }
+            match state.instances.get(&key).cloned() {
+                Some(instance) => one(state, asked, &key, &instance, (method, rest)),
+                None => Answer::error(404, &not_found(&key)),
+            }
         }
-        ("GET", ["profiles"]) => {
-            let names = state.profiles.iter();
-            Answer::sync(names.map(|name| state.profile(name)).collect())
-        }
-        ("GET", ["profiles", name]) if state.profiles.iter().any(|known| known == name) => {
-            Answer::sync(state.profile(name))
-        }
-        ("POST", ["profiles"]) => create_profile(state, &asked.json()),
-        ("DELETE", ["profiles", name]) => {
-            state.profiles.retain(|known| known != name);
-            Answer::sync(json!({}))
-        }
-        ("GET", ["networks"]) => Answer::sync(
-            state
-                .networks
-                .iter()
-                .map(|name| json!({ "name": name }))
-                .collect(),
-        ),
-        ("GET", ["instances"]) => {
-            let of = state
-                .instances
-                .iter()
-                .filter(|((project, _), _)| *project == asked.project);
-            Answer::sync(of.map(|(_, instance)| instance.shown()).collect())
-        }
-        ("POST", ["instances"])
-            if asked.header("content-type") == Some("application/octet-stream") =>
-        {
-            import(state, asked)
-        }
-        ("POST", ["instances"]) => copy(state, asked),
-        (method, ["instances", name, rest @ ..]) => one(state, asked, method, name, rest),
         _ => Answer::error(404, "not found"),
     }
 }
 
-fn create_profile(state: &mut State, content: &Value) -> Answer {
-    let name = content["name"].as_str().unwrap_or_default();
-    if state.profiles.iter().any(|known| known == name) {
-        return Answer::error(409, "The profile already exists");
-    }
-    for (device, it) in content["devices"].as_object().into_iter().flatten() {
-        if let Err(error) = state.validate(device, it) {
-            return Answer::error(400, &error);
-        }
-    }
-    state.profiles.push(name.to_owned());
-    state
-        .profile_contents
-        .insert(name.to_owned(), content.clone());
-    Answer::sync(json!({}))
+/// What the server says of an instance that is not there.
+pub(super) fn not_found((project, name): &Key) -> String {
+    format!("Failed to fetch instance \"{name}\" in project \"{project}\": Instance not found")
 }
 
-fn server(series: Series) -> Value {
-    let mut extensions = EXTENSIONS_60.to_vec();
-    if series == Series::Lts70 {
-        extensions.extend(EXTENSIONS_70);
+/// An instance in the resources of an operation.
+pub(super) fn place((project, name): &Key) -> String {
+    match project.as_str() {
+        "default" => name.clone(),
+        project => format!("{name}?project={project}"),
     }
-    json!({ "auth": "trusted", "config": {}, "api_extensions": extensions, "environment": {
-        "server_name": "fake", "server_version": "6.0.4", "server_clustered": false,
-        "certificate_fingerprint": "a".repeat(64), "architectures": ["x86_64", "i686"] } })
 }
 
-fn key(asked: &Asked, name: &str) -> (String, String) {
-    (asked.project.clone(), name.to_owned())
-}
-
-fn one(state: &mut State, asked: &Asked, method: &str, name: &str, rest: &[&str]) -> Answer {
-    let key = key(asked, name);
-    let Some(instance) = state.instances.get(&key).cloned() else {
-        return Answer::error(404, "Instance not found");
-    };
+fn one(
+    state: &mut State,
+    asked: &Asked,
+    key: &Key,
+    instance: &FakeInstance,
+    (method, rest): (&str, &[&str]),
+) -> Answer {
     match (method, rest) {
-        ("GET", []) => {
-            if instance.status == "Error" {
-                return Answer::error(500, "Missing event connection with target cluster member");
-            }
-            let shown = instance.shown();
-            let etag = format!("{:x}", shown.to_string().len());
-            Answer::Tagged(shown, etag)
+        ("GET", []) if instance.status == "Error" => {
+            Answer::error(500, "Missing event connection with target cluster member")
         }
-        ("PUT", []) => {
-            let body = asked.json();
-            Answer::accepted(&state.operate("Updating instance", name, |state| {
-                let instance = state.instances.get_mut(&key).ok_or("gone")?;
-                for field in ["config", "devices", "description", "profiles"] {
-                    if let Some(value) = body.get(field) {
-                        instance.object.insert(field.to_owned(), value.clone());
+        ("GET", []) => Answer::tagged(instance.shown()),
+        ("PUT", []) => update(state, asked, key, instance),
+        ("PATCH", []) => {
+            let mut instance = instance.clone();
+            for (field, value) in object(asked.json()) {
+                match value {
+                    Value::Object(entries) => {
+                        let mut merged = object(instance.object[&field].clone());
+                        merged.extend(entries);
+                        instance.object.insert(field, Value::Object(merged));
                     }
+                    value => drop(instance.object.insert(field, value)),
                 }
-                Ok(())
-            }))
+            }
+            instance.expand(state);
+            state.instances.insert(key.clone(), instance);
+            Answer::sync(json!({}))
         }
-        ("POST", []) => rename(
-            state,
-            &key,
-            asked.json()["name"].as_str().unwrap_or_default(),
-        ),
-        ("DELETE", []) => Answer::accepted(&state.operate("Deleting instance", name, |state| {
-            if instance.status != "Stopped" {
-                return Err("Instance is running".to_owned());
-            }
-            if instance.object["config"]["security.protection.delete"] == "true" {
-                return Err("Instance has delete protection enabled".to_owned());
-            }
-            state.instances.remove(&key);
-            Ok(())
-        })),
-        ("POST", ["exec"]) => execute(state, asked, name, instance.status),
+        ("POST", []) => rename(state, asked, key),
+        ("DELETE", []) => delete(state, key, instance),
+        ("POST", ["exec"]) => exec::execute(state, asked, &key.1, instance.status),
         ("GET", ["state"]) => {
             let usage = instance
                 .usage
                 .map(|usage| json!({ "root": { "usage": usage } }));
             Answer::sync(json!({ "disk": usage.unwrap_or(json!({})) }))
         }
-        ("PUT", ["state"]) => change_state(state, &key, &asked.json()),
-        ("GET", ["snapshots"]) => Answer::sync(
-            instance
-                .snapshots
-                .iter()
-                .map(|snapshot| json!(snapshot.object))
-                .collect(),
-        ),
-        ("PUT", ["snapshots", snapshot]) => {
-            let expires_at = asked.json()["expires_at"].clone();
-            Answer::accepted(&state.operate("Updating snapshot", name, |state| {
-                let snapshots = &mut state.instances.get_mut(&key).ok_or("gone")?.snapshots;
-                let found = snapshots
-                    .iter_mut()
-                    .find(|found| found.object["name"] == *snapshot);
-                found
-                    .ok_or("Snapshot not found")?
-                    .object
-                    .insert("expires_at".into(), expires_at);
-                Ok(())
-            }))
-        }
-        ("GET", ["backups"]) => Answer::sync(
-            instance
-                .backups
-                .keys()
-                .map(|backup| json!({ "name": format!("{name}/{backup}") }))
-                .collect(),
-        ),
-        ("POST", ["backups"]) => back_up(state, asked, &key, &instance),
-        ("GET", ["backups", backup, "export"]) => match instance.backups.get(*backup) {
-            Some(bytes) => {
-                let range = asked
-                    .header("range")
-                    .and_then(|range| range.strip_prefix("bytes="));
-                let from = range
-                    .and_then(|range| range.trim_end_matches('-').parse().ok())
-                    .unwrap_or(0);
-                Answer::File(bytes.clone(), from)
-            }
-            None => Answer::error(404, "Instance backup not found"),
-        },
-        ("DELETE", ["backups", backup]) => {
-            Answer::accepted(&state.operate("Deleting instance backup", name, |state| {
-                let backups = &mut state.instances.get_mut(&key).ok_or("gone")?.backups;
-                backups
-                    .remove(*backup)
-                    .map(drop)
-                    .ok_or_else(|| "Instance backup not found".to_owned())
-            }))
-        }
+        ("PUT", ["state"]) => change_state(state, key, &asked.json()),
+        (_, ["files"]) => files::answer(state, asked, key),
+        (_, ["snapshots", rest @ ..]) => snapshots::answer(state, asked, key, rest),
+        (_, ["backups", rest @ ..]) => backups::answer(state, asked, key, rest),
         _ => Answer::error(404, "not found"),
     }
 }
 
-fn back_up(
-    state: &mut State,
-    asked: &Asked,
-    key: &(String, String),
-    instance: &FakeInstance,
-) -> Answer {
-    let body = asked.json();
-    let driver = state
-        .pools
-        .get(&instance.root_pool())
-        .map(|(driver, _)| driver.clone())
-        .unwrap_or_default();
-    let optimized = body["optimized_storage"] == true && matches!(driver.as_str(), "btrfs" | "zfs");
-    let tar = instance.export(&driver, body["instance_only"] != true, optimized);
-    let wants_stream = asked.header("accept") == Some("application/octet-stream");
-    if asked.series == Series::Lts70 && wants_stream {
-        let operation = state.operate("Backing up instance", &key.1, |_| Ok(()));
-        let id = operation["id"].as_str().unwrap_or_default();
-        let ended = state
-            .operations
-            .get(id)
-            .cloned()
-            .unwrap_or(operation.clone());
-        return Answer::Stream(tar, ended);
+/// Why a name is none, in the server's words.
+pub(super) fn invalid_name(name: &str) -> Option<&'static str> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    (!name.bytes().all(plain)).then_some(
+        "Invalid instance name: Name can only contain alphanumeric and hyphen characters",
+    )
+}
+
+/// What the server says where something of that name is already there: at once, or in the operation.
+pub(super) fn taken(series: Series, name: &str) -> Result<Answer, String> {
+    match series {
+        Series::Lts60 => Err(
+            "Failed creating instance record: Add instance info to the database: Failed to create \
+             \"instances\" entry: UNIQUE constraint failed: instances.project_id, instances.name"
+                .to_owned(),
+        ),
+        Series::Lts70 => Ok(Answer::error(
+            500,
+            &format!("Instance \"{name}\" already exists"),
+        )),
     }
-    let backup = body["name"].as_str().unwrap_or("backup0").to_owned();
-    Answer::accepted(&state.operate("Backing up instance", &key.1, |state| {
-        state
-            .instances
-            .get_mut(key)
-            .ok_or("gone")?
-            .backups
-            .insert(backup, tar);
+}
+
+/// `source.type: image`, from an image that is there.
+fn create(state: &mut State, asked: &Asked) -> Answer {
+    let body = asked.json();
+    let name = body["name"].as_str().unwrap_or_default().to_owned();
+    if let Some(text) = invalid_name(&name) {
+        return Answer::error(400, text);
+    }
+    let key = (asked.project.clone(), name.clone());
+    let occupied = state.instances.contains_key(&key);
+    let refused = match taken(asked.series, &name) {
+        Ok(answer) if occupied => return answer,
+        Err(text) if occupied => Some(text),
+        _ => None,
+    };
+    let alias = body["source"]["alias"].as_str().unwrap_or_default();
+    let image = state.image(&asked.project, alias).cloned();
+    let operation = state.operate("Creating instance", &place(&key), |state| {
+        if let Some(text) = refused {
+            return Err(text);
+        }
+        if image.is_none() {
+            return Err("Image not provided for instance creation".to_owned());
+        }
+        let or = |field: &str, default: Value| match &body[field] {
+            Value::Null => default,
+            given => given.clone(),
+        };
+        let mut config = object(json!({ "image.os": "busybox", "image.release": "static",
+            "volatile.last_state.idmap": "[]", "volatile.last_state.power": "STOPPED" }));
+        config.extend(object(body["config"].clone()));
+        let mut made = FakeInstance::new(object(json!({ "name": name, "project": key.0,
+            "type": or("type", json!("container")), "architecture": "x86_64", "location": "none",
+            "profiles": or("profiles", json!(["default"])), "config": config,
+            "devices": or("devices", json!({})), "description": or("description", json!("")),
+            "created_at": "2026-01-02T03:04:05Z", "last_used_at": "1970-01-01T00:00:00Z",
+            "ephemeral": false, "stateful": false })));
+        made.expand(state);
+        made.identify(state);
+        let program = ("rootfs/bin/busybox".to_owned(), vec![7; 2000]);
+        made.files.extend([program]);
+        state.instances.insert(key, made);
+        Ok(())
+    });
+    Answer::accepted(&operation)
+}
+
+fn update(state: &mut State, asked: &Asked, key: &Key, instance: &FakeInstance) -> Answer {
+    let now = etag(&instance.shown());
+    let wanted = asked.header("if-match").map(|tag| tag.trim_matches('"'));
+    if let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty() && *wanted != now) {
+        return Answer::error(412, &format!("ETag doesn't match: {now} vs {wanted}"));
+    }
+    let body = asked.json();
+    if let Some(snapshot) = body["restore"].as_str() {
+        return snapshots::restore(state, key, snapshot);
+    }
+    Answer::accepted(&state.operate("Updating instance", &place(key), |state| {
+        let instance = state.instances.get_mut(key).ok_or("gone")?;
+        for field in ["config", "devices", "description", "profiles"] {
+            if let Some(value) = body.get(field) {
+                instance.object.insert(field.to_owned(), value.clone());
+            }
+        }
         Ok(())
     }))
 }
 
-fn rename(state: &mut State, key: &(String, String), to: &str) -> Answer {
-    let new = (key.0.clone(), to.to_owned());
-    Answer::accepted(&state.operate("Renaming instance", to, |state| {
-        if state.instances.contains_key(&new) {
-            return Err(format!("Name \"{}\" already in use", new.1));
+fn delete(state: &mut State, key: &Key, instance: &FakeInstance) -> Answer {
+    if instance.status != "Stopped" {
+        return Answer::error(400, "Instance is running");
+    }
+    let series = state.series;
+    Answer::accepted(&state.operate("Deleting instance", &place(key), |state| {
+        if instance.config("security.protection.delete") == "true" {
+            return Err(match series {
+                Series::Lts60 => "Instance is protected",
+                Series::Lts70 => "Instance has delete protection enabled",
+            }
+            .to_owned());
         }
-        if state
-            .instances
-            .get(key)
-            .is_some_and(|instance| instance.status != "Stopped")
-        {
+        state.instances.remove(key);
+        Ok(())
+    }))
+}
+
+fn rename(state: &mut State, asked: &Asked, key: &Key) -> Answer {
+    let to = asked.json()["name"].as_str().unwrap_or_default().to_owned();
+    if let Some(text) = invalid_name(&to) {
+        return Answer::error(400, text);
+    }
+    let new = (key.0.clone(), to);
+    if state.instances.contains_key(&new) {
+        return Answer::error(409, &format!("Name \"{}\" already in use", new.1));
+    }
+    Answer::accepted(&state.operate("Renaming instance", &place(key), |state| {
+        let stopped = |instance: &FakeInstance| instance.status == "Stopped";
+        if !state.instances.get(key).is_some_and(stopped) {
             return Err("Renaming of running instance not allowed".to_owned());
         }
         let mut instance = state.instances.remove(key).ok_or("gone")?;
@@ -282,77 +231,49 @@ fn rename(state: &mut State, key: &(String, String), to: &str) -> Answer {
     }))
 }
 
-fn change_state(state: &mut State, key: &(String, String), body: &Value) -> Answer {
+fn change_state(state: &mut State, key: &Key, body: &Value) -> Answer {
     let action = body["action"].as_str().unwrap_or_default().to_owned();
-    let description = if action == "start" {
-        "Starting instance"
-    } else {
-        "Stopping instance"
+    let (description, to) = match action.as_str() {
+        "start" => ("Starting instance", "Running"),
+        "stop" => ("Stopping instance", "Stopped"),
+        "freeze" => ("Freezing instance", "Frozen"),
+        "unfreeze" => ("Unfreezing instance", "Running"),
+        _ => return Answer::error(400, &format!("Unknown action: '{action}'")),
     };
-    Answer::accepted(&state.operate(description, &key.1, |state| {
-        let mac =
-            |instance: &FakeInstance| instance.object["config"]["volatile.eth0.hwaddr"].clone();
-        let own = state.instances.get(key).map(mac).unwrap_or_default();
-        let others = state.instances.iter().filter(|(other, _)| *other != key);
-        let clash = others
-            .filter(|_| !own.is_null())
-            .any(|(_, other)| mac(other) == own);
-        if action == "start" && clash {
-            let text = format!("MAC address {own} already defined on another NIC");
-            return Err(format!(
-                "Failed start validation for device \"eth0\": {text}"
-            ));
+    Answer::accepted(&state.operate(description, &place(key), |state| {
+        let now = state.instances.get(key).ok_or("gone")?.status;
+        match (action.as_str(), now) {
+            ("start", "Running" | "Frozen") => return Err("The instance is already running".into()),
+            ("stop", "Stopped") => return Err("The instance is already stopped".into()),
+            ("freeze", "Stopped") => return Err("The instance isn't running".into()),
+            ("unfreeze", "Running") => return Err("The container is already running".into()),
+            ("start", _) => clash(state, key)?,
+            _ => {}
         }
         let instance = state.instances.get_mut(key).ok_or("gone")?;
-        instance.status = match action.as_str() {
-            "start" | "unfreeze" => "Running",
-            "freeze" => "Frozen",
-            _ => "Stopped",
+        instance.status = to;
+        let power = if to == "Stopped" {
+            "STOPPED"
+        } else {
+            "RUNNING"
         };
+        if matches!(action.as_str(), "start" | "stop") {
+            instance.set("volatile.last_state.power", power);
+        }
         Ok(())
     }))
 }
 
-/// `source.type: copy`: new volatile keys, overrides over what is copied (`instances_post.go`).
-fn copy(state: &mut State, asked: &Asked) -> Answer {
-    let body = asked.json();
-    let name = body["name"].as_str().unwrap_or_default().to_owned();
-    let from = key(asked, body["source"]["source"].as_str().unwrap_or_default());
-    let Some(source) = state.instances.get(&from).cloned() else {
-        return Answer::error(404, "Instance not found");
-    };
-    let with_snapshots = body["source"]["instance_only"] != true;
-    Answer::accepted(&state.operate("Creating instance", &name, |state| {
-        let mut config = object(source.object["config"].clone());
-        config.retain(|key, _| !key.starts_with("volatile."));
-        config.extend(object(body["config"].clone()));
-        config.insert("volatile.apply_template".into(), json!("copy"));
-        let mut made = source.object.clone();
-        made.insert("name".into(), json!(name));
-        made.insert("config".into(), Value::Object(config));
-        for field in ["devices", "profiles"] {
-            made.insert(field.into(), body[field].clone());
-        }
-        made.insert("expanded_devices".into(), body["devices"].clone());
-        made.insert("created_at".into(), json!("2026-05-05T05:05:05Z"));
-        let snapshots = if with_snapshots {
-            source.snapshots
-        } else {
-            Vec::new()
-        };
-        let files: Files = source.files;
-        let backups = std::collections::BTreeMap::new();
-        let copy = FakeInstance {
-            object: made,
-            status: "Stopped",
-            files,
-            snapshots,
-            backups,
-            usage: source.usage,
-        };
-        state
-            .instances
-            .insert((asked.project.clone(), name.clone()), copy);
-        Ok(())
-    }))
+/// Two instances with one MAC address: the second does not start.
+fn clash(state: &State, key: &Key) -> Result<(), String> {
+    let mac = |instance: &FakeInstance| instance.config("volatile.eth0.hwaddr").to_owned();
+    let own = state.instances.get(key).map(mac).unwrap_or_default();
+    let mut others = state.instances.iter().filter(|(other, _)| *other != key);
+    if !own.is_empty() && others.any(|(_, other)| mac(other) == own) {
+        let text = format!("MAC address \"{own}\" already defined on another NIC");
+        return Err(format!(
+            "Failed start validation for device \"eth0\": {text}"
+        ));
+    }
+    Ok(())
 }

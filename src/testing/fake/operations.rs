@@ -1,10 +1,33 @@
-//! Operations: done at once, told as if they took their time.
+//! Operations: done at once, told as if they took their time, forgotten five seconds after.
+
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::Fault;
-use super::server::{Answer, Series};
+use super::answer::{Answer, Asked};
+use super::fault::{Fault, disk_full};
+use super::server::Series;
 use super::state::State;
+
+/// How long the server remembers an operation that has ended (`operations.go`).
+const MEMORY: Duration = Duration::from_secs(5);
+
+/// `/1.0/operations`.
+pub(super) fn answer(state: &mut State, asked: &Asked, rest: &[&str]) -> Answer {
+    state.forget_operations();
+    match (asked.method.as_str(), rest) {
+        ("GET", [id, "wait"]) => state.waited(id, asked.series),
+        ("GET", [id]) => match state.operations.get(*id) {
+            Some(operation) => Answer::sync(operation.clone()),
+            None => Answer::error(404, "Operation not found"),
+        },
+        ("DELETE", [id]) => match state.operations.get(*id) {
+            Some(_) => Answer::error(400, "This operation can't be cancelled"),
+            None => Answer::error(404, "Operation not found"),
+        },
+        _ => Answer::error(404, "not found"),
+    }
+}
 
 impl State {
     /// Does something as an operation: done and kept, or failed, or done and forgotten.
@@ -14,49 +37,77 @@ impl State {
         resource: &str,
         work: impl FnOnce(&mut Self) -> Result<(), String>,
     ) -> Value {
-        let fault = self.take_fault(|fault| match fault {
-            Fault::Fail(text, _) | Fault::Vanish(text) => description.contains(text),
-            _ => false,
-        });
+        let fault = self.take_fault(|fault| fault.spoils(description));
+        let hangs = self.series == Series::Lts60;
         let done = match &fault {
-            Some(Fault::Fail(_, message)) => Err((*message).to_owned()),
-            _ => work(self),
+            Some(Fault::Fail(_, message)) => Some(Err((*message).to_owned())),
+            Some(Fault::DiskFull(_)) => disk_full(description, hangs).map(Err),
+            Some(Fault::Hang(_)) => None,
+            _ => Some(work(self)),
         };
         self.next += 1;
         let id = format!("00000000-0000-0000-0000-{:012}", self.next);
-        let (status, code) = if done.is_ok() {
-            ("Success", 200)
-        } else {
-            ("Failure", 400)
-        };
-        let operation = json!({ "id": id, "class": "task", "description": description,
+        // As it is told when it has only begun.
+        let begun = json!({ "id": id, "class": "task", "description": description,
             "created_at": "2026-01-02T03:04:05Z", "updated_at": "2026-01-02T03:04:05Z",
-            "status": status, "status_code": code, "err": done.err().unwrap_or_default(),
+            "status": "Running", "status_code": 103, "err": "",
             "resources": { "instances": [format!("/1.0/instances/{resource}")] },
             "metadata": null, "may_cancel": false, "location": "none" });
-        if !matches!(fault, Some(Fault::Vanish(_))) {
-            self.operations.insert(id.clone(), operation.clone());
+        let mut kept = begun.clone();
+        if let Some(done) = done {
+            let (status, code) = if done.is_ok() {
+                ("Success", 200)
+            } else {
+                ("Failure", 400)
+            };
+            kept["status"] = json!(status);
+            kept["status_code"] = json!(code);
+            kept["err"] = json!(done.err().unwrap_or_default());
+            self.ended.push((Instant::now(), id.clone()));
         }
-        // As it is told when it has only begun.
-        let mut begun = operation;
-        begun["status"] = json!("Running");
-        begun["status_code"] = json!(103);
-        begun["err"] = json!("");
+        if !matches!(fault, Some(Fault::Vanish(_))) {
+            self.operations.insert(id, kept);
+        }
         begun
     }
 
-    /// What waiting for an operation gives: up to 6.0.4 a failure is an error inside a 200.
-    pub(super) fn waited(&self, id: &str, series: Series) -> Answer {
+    /// Says what an operation is about, in the words of its kind.
+    pub(super) fn amend(&mut self, operation: &mut Value, key: &str, value: Value) {
+        let id = operation["id"].as_str().unwrap_or_default();
+        if let Some(kept) = self.operations.get_mut(id) {
+            kept["resources"][key] = value.clone();
+        }
+        operation["resources"][key] = value;
+    }
+
+    fn forget_operations(&mut self) {
+        let Self {
+            operations, ended, ..
+        } = self;
+        ended.retain(|(since, id)| {
+            let remembered = since.elapsed() < MEMORY;
+            if !remembered {
+                operations.remove(id);
+            }
+            remembered
+        });
+    }
+
+    /// What waiting for an operation gives. Up to 6.0.4 a failure, and that the time is over, is an
+    /// error inside a 200.
+    fn waited(&self, id: &str, series: Series) -> Answer {
         let Some(operation) = self.operations.get(id) else {
             return Answer::error(404, "Operation not found");
         };
-        if series == Series::Lts60 && operation["status_code"] == 400 {
-            let error = operation["err"].as_str().unwrap_or_default();
-            return Answer::Json(
-                200,
-                json!({ "type": "error", "error": error, "error_code": 500 }),
-            );
+        let error = match operation["status_code"].as_u64() {
+            Some(400) => operation["err"].as_str().unwrap_or_default(),
+            Some(103) => "context deadline exceeded",
+            _ => return Answer::sync(operation.clone()),
+        };
+        if series == Series::Lts60 {
+            Answer::Json(200, Answer::refusal(500, error))
+        } else {
+            Answer::sync(operation.clone())
         }
-        Answer::sync(operation.clone())
     }
 }

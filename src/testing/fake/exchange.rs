@@ -1,0 +1,158 @@
+//! One request and its answer.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use serde_json::Value;
+
+use super::answer::{Answer, Asked, query};
+use super::body::{export, file};
+use super::daemon::Shared;
+use super::fault::Fault;
+use super::route::route;
+use super::server::Series;
+use super::socket::{attach, events};
+
+pub(super) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+
+/// How large the body of an ordinary request may be from 7.0 on.
+const LIMIT: usize = 1 << 20;
+
+/// Answers a request, unless a fault does.
+pub(super) async fn answer(
+    mut request: Request<Incoming>,
+    shared: &Arc<Shared>,
+) -> Result<Response<Body>, std::io::Error> {
+    let upgrade = hyper::upgrade::on(&mut request);
+    let (parts, body) = request.into_parts();
+    let imports = parts.method == "POST" && parts.uri.path() == "/1.0/instances";
+    let body = match receive(shared, body, imports).await? {
+        Ok(body) => body,
+        Err(refused) => return Ok(refused),
+    };
+    let asking = parts.uri.query().unwrap_or_default().to_owned();
+    let project = query(&asking, "project").unwrap_or_else(|| "default".to_owned());
+    let asked = Asked {
+        method: parts.method.to_string(),
+        path: parts.uri.path().to_owned(),
+        query: asking,
+        project,
+        headers: parts.headers,
+        body,
+        series: shared.series,
+    };
+    match decide(shared, &asked) {
+        Answer::Reset => Err(std::io::Error::other("a fault: the connection is dropped")),
+        Answer::Json(code, value) => {
+            // Whoever waits for an operation is not answered at once while it runs.
+            let running = value["metadata"]["status_code"] == 103
+                || value["error"] == "context deadline exceeded";
+            if asked.path.ends_with("/wait") && running {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            Ok(document(code, &value, Vec::new()))
+        }
+        Answer::Tagged(value, etag) => {
+            let value = Answer::envelope(&value);
+            Ok(document(200, &value, vec![("etag", format!("\"{etag}\""))]))
+        }
+        Answer::Headed(value, headers) => Ok(document(200, &Answer::envelope(&value), headers)),
+        Answer::File(bytes, from, headers) => {
+            let exported = asked.path.ends_with("/export");
+            let faults = exported.then_some(shared);
+            Ok(headed(file(faults, bytes, from), headers))
+        }
+        Answer::Stream(bytes, operation) => Ok(export(shared, bytes, &operation)),
+        Answer::Events => Ok(events(shared, &asked, upgrade)),
+        Answer::Socket(attached) => Ok(attach(shared, &asked, upgrade, attached)),
+    }
+}
+
+/// Reads a body, unless the server gives it up half way.
+async fn receive(
+    shared: &Shared,
+    mut body: Incoming,
+    imports: bool,
+) -> Result<Result<Bytes, Response<Body>>, std::io::Error> {
+    let refused = |fault: &Fault| imports && matches!(fault, Fault::ImportRefused(_));
+    let limit = match shared.state().faults.iter().find(|fault| refused(fault)) {
+        Some(Fault::ImportRefused(after)) => *after,
+        _ => usize::MAX,
+    };
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(std::io::Error::other)?;
+        if let Some(data) = frame.data_ref() {
+            bytes.extend_from_slice(data);
+        }
+        if bytes.len() >= limit {
+            shared.state().take_fault(refused);
+            let text = "write /var/lib/incus/backups/incus_backup_1: no space left on device";
+            let close = vec![("connection", "close".to_owned())];
+            return Ok(Err(document(500, &Answer::refusal(500, text), close)));
+        }
+    }
+    Ok(Ok(bytes.freeze()))
+}
+
+fn decide(shared: &Shared, asked: &Asked) -> Answer {
+    let mut state = shared.state();
+    state
+        .requests
+        .push(format!("{} {}", asked.method, asked.path));
+    match state.take_fault(|fault| fault.strikes(&asked.method, &asked.path)) {
+        Some(Fault::Refuse(_, _, code, message)) => Answer::error(code, message),
+        Some(Fault::ErrorIn200(_, _, message)) => Answer::Json(200, Answer::refusal(500, message)),
+        Some(Fault::Unavailable(_)) => Answer::error(503, "Daemon is starting up"),
+        Some(Fault::Restart(..)) => {
+            drop(state);
+            shared.restart();
+            Answer::Reset
+        }
+        Some(_) => Answer::Reset,
+        None => {
+            let large = ["/1.0/instances", "/1.0/images"].contains(&asked.path.as_str())
+                || asked.path.ends_with("/files");
+            if asked.series == Series::Lts70 && asked.body.len() >= LIMIT && !large {
+                return Answer::error(400, "http: request body too large");
+            }
+            route(&mut state, asked)
+        }
+    }
+}
+
+pub(super) fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into())
+        .map_err(|never: Infallible| match never {})
+        .boxed_unsync()
+}
+
+pub(super) fn response(code: u16, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = hyper::StatusCode::from_u16(code).unwrap_or_default();
+    response
+}
+
+pub(super) fn headed(
+    mut response: Response<Body>,
+    headers: Vec<(&'static str, String)>,
+) -> Response<Body> {
+    for (name, value) in headers {
+        if let Ok(value) = value.parse() {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
+
+fn document(code: u16, value: &Value, headers: Vec<(&'static str, String)>) -> Response<Body> {
+    let json = ("content-type", "application/json".to_owned());
+    let response = headed(response(code, full(value.to_string())), vec![json]);
+    headed(response, headers)
+}
