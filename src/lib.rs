@@ -20,7 +20,7 @@
 //! | 1 | [`model`], [`progress`] | plain values; progress and cancellation |
 //! | 2 | [`incus`], [`archive`], [`target`], [`retention`], [`diff`], [`settings`] | the REST client; Incus' tar format; where backups live; what stays; the difference of documents; `backup.yml` |
 //! | 3 | [`plan`], [`temporary`], [`retrieve`] | what every operation's plan, consent and report are made of; objects that exist on a server only while a run works; stored archives read back and checked |
-//! | 4 | [`backup`], [`restore`], [`config`], [`list`] | the operations: create; restore; a server's configuration; list, show and delete |
+//! | 4 | [`backup`], [`restore`], [`config`], [`list`], [`verify`], [`prune`] | the operations: create; restore; a server's configuration; list, show, protect and delete; verify; prune |
 //! | 5 | [`ui`] | tables, previews, prompts, progress bars, messages |
 //! | 6 | [`cli`] | arguments, context, signals, failures and exit codes |
 //!
@@ -54,6 +54,7 @@ pub mod list;
 pub mod model;
 pub mod plan;
 pub mod progress;
+pub mod prune;
 pub mod restore;
 pub mod retention;
 pub mod retrieve;
@@ -63,3 +64,4 @@ pub mod temporary;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod ui;
+pub mod verify;

@@ -74,6 +74,10 @@ pub(super) fn describe(context: &Context, subject: &Subject, taken: Taken) -> Ma
         moment: None,
         image: None,
         config: None,
+        retention: instance
+            .expanded_config
+            .get("user.backup.retention")
+            .cloned(),
         requires: Requires {
             pools: vec![pool.to_string()],
             ..needs

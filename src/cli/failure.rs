@@ -13,10 +13,12 @@ use crate::incus::{ConfigError, ConnectError};
 use crate::model::{InvalidName, SourceName};
 use crate::plan::{Report, Status, Verdict};
 use crate::restore::RestoreError;
+use crate::retention::InvalidRules;
 use crate::settings::SettingsError;
 use crate::target::{LocationError, TargetError};
 use crate::temporary::ChangeError;
 use crate::ui::{Message, NotConfirmed, UnknownColumn};
+use crate::verify::{Finding, Found};
 
 /// Why a command ended before it had rows to report.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +75,12 @@ pub(super) enum CommandError {
     /// The version that was asked for is not there.
     #[error("{0}")]
     NoVersion(String),
+    /// Nothing says what may be pruned.
+    #[error("no retention rule says what stays, so nothing is removed")]
+    NoRules,
+    /// A retention rule is none.
+    #[error("{0}")]
+    Rules(#[from] InvalidRules),
     /// It was not confirmed.
     #[error("{0}")]
     NotConfirmed(#[from] NotConfirmed),
@@ -103,7 +111,11 @@ impl CommandError {
     /// The exit code.
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::Name(_) | Self::Column(_) | Self::Location(_) => Exit::Usage,
+            Self::Usage(_)
+            | Self::NoRules
+            | Self::Name(_)
+            | Self::Column(_)
+            | Self::Location(_) => Exit::Usage,
             Self::NotConfirmed(_) => Exit::NotConfirmed,
             Self::NoSource { .. } => Exit::NoTarget,
             Self::Interrupted => Exit::Interrupted,
@@ -166,6 +178,24 @@ pub(super) fn exit_of_report(report: &Report) -> Exit {
     }
 }
 
+/// The exit code of a verification: damage counts before what could not be checked.
+pub(super) fn exit_of_findings(found: &[Finding]) -> Exit {
+    let any = |fits: fn(&Found) -> bool| found.iter().any(|it| fits(&it.found));
+    let mut failures = found.iter().filter_map(|finding| match &finding.found {
+        Found::Failed(failure) => Some(exit_of(failure.error())),
+        _ => None,
+    });
+    if any(|verdict| matches!(verdict, Found::Interrupted)) {
+        Exit::Interrupted
+    } else if any(|verdict| matches!(verdict, Found::Damaged(_))) {
+        Exit::Damaged
+    } else if any(|verdict| matches!(verdict, Found::Good)) {
+        failures.next().map_or(Exit::Done, |_| Exit::Partial)
+    } else {
+        failures.next().unwrap_or(Exit::Done)
+    }
+}
+
 /// What the user can do about an error.
 pub(super) fn hints(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut hints: Vec<String> = Vec::new();
@@ -198,6 +228,11 @@ fn command_hint(error: &(dyn Error + 'static)) -> Option<String> {
                 names.join(", ")
             ))
         }
+        CommandError::NoRules => Some(
+            "say it with --keep-daily 7 and its like, with `retention` in backup.yml, or on the \
+             resource: user.backup.retention=daily:7,weekly:4"
+                .to_owned(),
+        ),
         CommandError::NoVersion(_) => Some("`list` shows what the target holds".to_owned()),
         _ => None,
     }

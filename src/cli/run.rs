@@ -15,6 +15,7 @@ use super::guard;
 use super::signal;
 use crate::model::{Kind, Owner, RunId};
 use crate::progress::Cancel;
+use crate::target::Protection;
 use crate::ui::{Colour, Message, Terminal, Verbosity, listener, start_logging};
 
 /// One of the binaries: its arguments, and what is done with them.
@@ -38,6 +39,12 @@ impl Program for args::Instance {
             args::Verb::Show(args) => command::show(context, args, Kind::Instance).await,
             args::Verb::Restore(args) => command::restore(context, args).await,
             args::Verb::Delete(args) => command::delete(context, args, Kind::Instance).await,
+            args::Verb::Protect(args) => {
+                command::protect(context, args, Kind::Instance, Protection::On).await
+            }
+            args::Verb::Unprotect(args) => {
+                command::protect(context, args, Kind::Instance, Protection::Off).await
+            }
         }
     }
 }
@@ -69,8 +76,44 @@ impl Program for args::Volume {
             args::VolumeVerb::List(args) => command::list(context, args, Kind::Volume).await,
             args::VolumeVerb::Show(args) => command::show(context, args, Kind::Volume).await,
             args::VolumeVerb::Delete(args) => command::delete(context, args, Kind::Volume).await,
+            args::VolumeVerb::Protect(args) => {
+                command::protect(context, args, Kind::Volume, Protection::On).await
+            }
+            args::VolumeVerb::Unprotect(args) => {
+                command::protect(context, args, Kind::Volume, Protection::Off).await
+            }
         }
     }
+}
+
+impl Program for args::Prune {
+    fn verbosity(&self) -> &args::Verbosity {
+        &self.verbosity
+    }
+
+    async fn run(self, context: &Context) -> Result<Exit, CommandError> {
+        command::prune(context, self).await
+    }
+}
+
+impl Program for args::Verify {
+    fn verbosity(&self) -> &args::Verbosity {
+        &self.verbosity
+    }
+
+    async fn run(self, context: &Context) -> Result<Exit, CommandError> {
+        command::verify(context, self).await
+    }
+}
+
+/// Runs `incus-backup-prune`.
+pub fn prune() -> ExitCode {
+    program::<args::Prune>()
+}
+
+/// Runs `incus-backup-verify`.
+pub fn verify() -> ExitCode {
+    program::<args::Verify>()
 }
 
 /// Runs `incus-backup-config`.

@@ -205,6 +205,7 @@ fn manifest(context: &CreateContext, method: Method, facts: ConfigFacts) -> Mani
         moment: None,
         image: None,
         config: Some(facts),
+        retention: None,
         requires: Requires::default(),
     }
 }

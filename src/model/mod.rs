@@ -31,6 +31,6 @@ pub use name::{
 };
 pub use object::{InvalidObjectKind, ObjectId, ObjectKind};
 pub use owner::{InvalidOwner, Liveness, Owner};
-pub use resource::{InstanceType, Kind, ResourceId, Subject, VolumeContent};
+pub use resource::{InstanceType, InvalidKind, Kind, ResourceId, Subject, VolumeContent};
 pub use size::Bytes;
 pub use version::{InvalidVersion, RunId, Version};

@@ -1,6 +1,7 @@
 //! What is backed up: kinds, and the identity of one resource of one server.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +47,20 @@ impl Kind {
             Self::Image => "images",
             Self::Config => "config",
         }
+    }
+}
+
+/// A text that is not a kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a kind; the kinds are instance, volume, bucket, image and config")]
+pub struct InvalidKind(pub String);
+
+impl FromStr for Kind {
+    type Err = InvalidKind;
+    fn from_str(text: &str) -> Result<Self, InvalidKind> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|kind| kind.to_string() == text)
+            .ok_or_else(|| InvalidKind(text.to_owned()))
     }
 }
 

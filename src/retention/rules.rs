@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::{Span, ZonedDateTime};
 
@@ -134,6 +135,16 @@ pub struct Within {
 }
 
 impl Within {
+    /// How long it is, with years of 365 days and months of 30.
+    pub fn duration(&self) -> Duration {
+        let days = u64::from(self.span.get_years().unsigned_abs()) * 365
+            + u64::from(self.span.get_months().unsigned_abs()) * 30
+            + u64::from(self.span.get_weeks().unsigned_abs()) * 7
+            + u64::from(self.span.get_days().unsigned_abs());
+        let hours = u64::from(self.span.get_hours().unsigned_abs());
+        Duration::from_secs((days * 24 + hours) * 3600)
+    }
+
     /// The moment that lies so long before another.
     pub(super) fn before(&self, moment: &ZonedDateTime) -> Option<ZonedDateTime> {
         moment.checked_sub(self.span).ok()

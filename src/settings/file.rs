@@ -61,6 +61,8 @@ pub struct Settings {
     pub default_target: Option<String>,
     /// The targets by their names.
     pub targets: BTreeMap<String, TargetSettings>,
+    /// The retention rules, as they are written: `keep-daily: 7`.
+    pub retention: BTreeMap<String, String>,
 }
 
 /// One named target.
@@ -77,9 +79,15 @@ pub struct TargetSettings {
 struct File {
     default_target: Option<String>,
     targets: BTreeMap<String, Entry>,
-    /// For prune, which this version does not have.
-    #[serde(rename = "retention")]
-    _retention: Option<BTreeMap<String, serde_yaml::Value>>,
+    retention: BTreeMap<String, Word>,
+}
+
+/// A number or a word: `7`, `30d`.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Word {
+    Number(i64),
+    Text(String),
 }
 
 #[derive(Debug, Deserialize)]
@@ -110,6 +118,10 @@ impl Settings {
         for (name, target) in below.targets {
             self.targets.entry(name).or_insert(target);
         }
+        // Rules belong together: one file's are not mixed with the other's.
+        if self.retention.is_empty() {
+            self.retention = below.retention;
+        }
         self
     }
 }
@@ -134,7 +146,7 @@ fn parse(text: &str, path: &Path) -> Result<Settings, SettingsError> {
     let File {
         default_target,
         targets,
-        ..
+        retention,
     } = file.unwrap_or_default();
     let targets: Result<BTreeMap<String, TargetSettings>, SettingsError> = targets
         .into_iter()
@@ -143,6 +155,13 @@ fn parse(text: &str, path: &Path) -> Result<Settings, SettingsError> {
     Ok(Settings {
         default_target,
         targets: targets?,
+        retention: retention
+            .into_iter()
+            .map(|(name, word)| match word {
+                Word::Number(number) => (name, number.to_string()),
+                Word::Text(text) => (name, text),
+            })
+            .collect(),
     })
 }
 

@@ -79,6 +79,9 @@ pub struct Manifest {
     /// What a configuration consists of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<ConfigFacts>,
+    /// The resource's own `user.backup.retention` at that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<String>,
     /// What a restore needs to find on the server.
     #[serde(default)]
     pub requires: Requires,

@@ -93,6 +93,9 @@ pub trait Opened: Send {
 
     /// One of its files.
     fn file(&self, name: &str) -> Result<Box<dyn Read + Send>, TargetError>;
+
+    /// The size of one of its files.
+    fn size(&self, name: &str) -> Result<Bytes, TargetError>;
 }
 
 /// A resource that nobody else creates, reads or deletes versions of at the time.
@@ -139,6 +142,8 @@ pub struct Filter {
     pub source: Option<SourceName>,
     /// Of this kind.
     pub kind: Option<Kind>,
+    /// Of this resource.
+    pub resource: Option<ResourceId>,
 }
 
 /// One version.

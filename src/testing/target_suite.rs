@@ -145,6 +145,7 @@ pub fn manifest(id: &StoredId, plain: u64, written: Written) -> Manifest {
         moment: None,
         image: None,
         config: None,
+        retention: None,
         requires: Requires::default(),
     }
 }
@@ -382,16 +383,25 @@ pub fn versions_are_listed_by_source_resource_and_time(bench: &dyn Bench) {
     );
     let of = |source: &str| Filter {
         source: Some(source.parse().unwrap()),
-        kind: None,
+        ..Filter::default()
     };
     assert_eq!(listed(of("here")), here);
     assert_eq!(listed(of("there")), [there]);
     assert_eq!(listed(of("nowhere")), []);
     let volumes = Filter {
-        source: None,
         kind: Some(Kind::Volume),
+        ..Filter::default()
     };
     assert_eq!(listed(volumes), []);
+    let name = here[0].1.clone();
+    let one = Filter {
+        source: Some("here".parse().unwrap()),
+        resource: Some(instance(&name)),
+        ..Filter::default()
+    };
+    let mut only = here.to_vec();
+    only.retain(|listed| listed.1 == name);
+    assert_eq!(listed(one), only);
     let names: Vec<String> = target
         .sources()
         .unwrap()

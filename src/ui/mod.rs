@@ -39,7 +39,7 @@ pub use output::Output;
 pub use preview::{summary_of_plan, summary_of_report, write_preview};
 pub use progress::listener;
 pub use prompt::{Assent, NotConfirmed, ask, confirm};
-pub use rows::{VersionRow, VersionState};
+pub use rows::{FindingRow, VersionRow, VersionState};
 pub use table::write_rows;
 pub use terminal::{Colour, Terminal};
 pub use text::{escape, human_duration};

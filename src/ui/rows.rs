@@ -1,6 +1,7 @@
 //! The rows that commands show: stored versions, plans and results.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -10,6 +11,7 @@ use crate::model::{
     Bytes, CheckLevel, Consistency, Kind, PoolName, ProjectName, ResourceName, SourceName, Version,
 };
 use crate::plan::{Action, Outcome, Row, Status};
+use crate::verify::{Finding, Found};
 
 /// Whether a stored version can be relied on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -100,6 +102,100 @@ impl Record for VersionRow {
             column("verified", Shown::Unless(""), |row| Cell::of(row.verified)),
             column("verified_at", Shown::Unless(""), |row| {
                 row.verified_at.map_or(Cell::Empty, Cell::Time)
+            }),
+        ];
+        COLUMNS
+    }
+}
+
+/// What came of checking a stored version, with the keys in JSON and YAML.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FindingRow {
+    /// The server that it is a backup of.
+    pub source: SourceName,
+    /// What kind of thing it is a backup of.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// The project of the resource, for kinds that are in one.
+    pub project: Option<ProjectName>,
+    /// The storage pool of the resource, for volumes and buckets.
+    pub pool: Option<PoolName>,
+    /// The name of the resource; the configuration of a server has none.
+    pub name: Option<ResourceName>,
+    /// The version.
+    pub version: Version,
+    /// How thoroughly it was checked.
+    pub level: CheckLevel,
+    /// `good`, `damaged`, `failed` (it could not be checked) or `interrupted`.
+    pub verdict: &'static str,
+    /// What is damaged, or why it could not be checked.
+    pub error: Option<String>,
+    /// The newest other version that is complete, where this one is damaged.
+    pub good_version: Option<Version>,
+    /// What it takes in the target.
+    pub stored_size: Bytes,
+    /// How long the check took.
+    pub duration_ms: u64,
+}
+
+impl FindingRow {
+    /// The row of a finding.
+    pub fn of(finding: &Finding) -> Self {
+        let id = &finding.stored.id;
+        let (verdict, error) = match &finding.found {
+            Found::Good => ("good", None),
+            Found::Damaged(damage) => ("damaged", Some(damage.clone())),
+            Found::Failed(failure) => ("failed", Some(failure.to_string())),
+            Found::Interrupted => ("interrupted", None),
+        };
+        Self {
+            source: id.source.clone(),
+            kind: id.resource.kind(),
+            project: id.resource.project().cloned(),
+            pool: id.resource.pool().cloned(),
+            name: id.resource.name().cloned(),
+            version: id.version,
+            level: finding.level,
+            verdict,
+            error,
+            good_version: finding.good_version,
+            stored_size: finding.stored.stored_size,
+            duration_ms: u64::try_from(finding.duration.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+impl Record for FindingRow {
+    fn columns() -> &'static [Column<Self>] {
+        const COLUMNS: &[Column<FindingRow>] = &[
+            column("source", Shown::WhenMixed, |row| text(&row.source)),
+            column("type", Shown::WhenMixed, |row| text(row.kind)),
+            column("project", DEFAULT_PROJECT, |row| {
+                Cell::of(row.project.as_ref())
+            }),
+            column("pool", Shown::Unless(""), |row| Cell::of(row.pool.as_ref())),
+            column("name", Shown::Always, |row| Cell::of(row.name.as_ref())),
+            column("version", Shown::Always, |row| text(row.version)),
+            column("level", Shown::Always, |row| text(row.level)),
+            column("verdict", Shown::Always, |row| {
+                let tone = match row.verdict {
+                    "good" => Tone::Good,
+                    "damaged" | "failed" => Tone::Bad,
+                    _ => Tone::Careful,
+                };
+                Cell::Toned(row.verdict.to_owned(), tone)
+            }),
+            column("error", Shown::Unless(""), |row| {
+                row.error.clone().map_or(Cell::Empty, Cell::Prose)
+            }),
+            column("good_version", Shown::Unless(""), |row| {
+                Cell::of(row.good_version)
+            }),
+            column("stored_size", Shown::Always, |row| {
+                Cell::Size(row.stored_size)
+            }),
+            column("duration_ms", Shown::Always, |row| {
+                Cell::Duration(Duration::from_millis(row.duration_ms))
             }),
         ];
         COLUMNS

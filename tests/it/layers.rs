@@ -15,7 +15,7 @@ const ROWS: [&[&str]; 6] = [
         "settings",
     ],
     &["plan", "temporary", "retrieve"],
-    &["backup", "restore", "config", "list"],
+    &["backup", "restore", "config", "list", "verify", "prune"],
     &["ui"],
     &["cli"],
 ];

@@ -19,6 +19,7 @@ mod fake;
 mod fake_config;
 mod generated;
 mod hooks;
+mod keeping;
 mod lab;
 mod layers;
 mod mapping;

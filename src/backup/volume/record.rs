@@ -113,6 +113,7 @@ pub(super) fn describe(
         moment,
         image: None,
         config: None,
+        retention: volume.config.get("user.backup.retention").cloned(),
         requires: Requires {
             pools: vec![pool.name.to_string()],
             ..Requires::default()

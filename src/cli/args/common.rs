@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::model::{ProjectName, SourceName};
+use crate::model::{Kind, ProjectName, SourceName};
 use crate::ui::{self, Format};
 
 /// How much is said, and how.
@@ -105,4 +105,21 @@ pub struct SourceChoice {
     /// The source: the server whose backups are meant [default: the remote's own]
     #[arg(long, value_name = "SOURCE")]
     pub from: Option<SourceName>,
+}
+
+/// Which stored versions of which resources are meant.
+#[derive(Debug, Clone, Args)]
+pub struct Chosen {
+    /// Only these, as `list` names them (`NAME`, or `POOL/NAME`); without a name everything
+    #[arg(value_name = "[REMOTE:][NAME]")]
+    pub names: Vec<String>,
+    /// Only this kind: instance, volume, bucket, image or config
+    #[arg(long = "type", value_name = "KIND")]
+    pub kind: Option<Kind>,
+    /// Only this project [default: all]
+    #[arg(long, value_name = "PROJECT")]
+    pub project: Option<ProjectName>,
+    /// Of which server
+    #[command(flatten)]
+    pub source: SourceChoice,
 }

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use super::{Create, Delete, List, Restore, Show, Verbosity};
+use super::{Create, Delete, List, Protect, Restore, Show, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
 
 const LIST: &str = "Examples:
@@ -15,6 +15,9 @@ const SHOW: &str = "Examples:
 const DELETE: &str = "Examples:
   incus-backup-instance delete web --version 20260131T235959Z
   incus-backup-instance delete web --all-versions --force";
+const PROTECT: &str = "Examples:
+  incus-backup-instance protect web
+  incus-backup-instance protect web --version 20260131T235959Z";
 
 /// Back up Incus instances, and bring them back
 ///
@@ -55,4 +58,9 @@ pub enum Verb {
     /// Delete stored versions
     #[command(visible_alias = "rm", after_help = DELETE)]
     Delete(Delete),
+    /// Protect stored versions: neither `delete` nor `prune` removes them
+    #[command(after_help = PROTECT)]
+    Protect(Protect),
+    /// Let stored versions go that were protected
+    Unprotect(Protect),
 }

@@ -6,11 +6,16 @@ mod create;
 mod delete;
 mod instance;
 mod list;
+mod protect;
+mod prune;
 mod restore;
 mod show;
+mod verify;
 mod volume;
 
-pub use common::{Answers, Output, ProjectScope, Rows, SourceChoice, TargetChoice, Verbosity};
+pub use common::{
+    Answers, Chosen, Output, ProjectScope, Rows, SourceChoice, TargetChoice, Verbosity,
+};
 pub use config::{
     Config, ConfigCreate, ConfigDelete, ConfigDiff, ConfigList, ConfigShow, ConfigVerb, ObjectScope,
 };
@@ -18,6 +23,9 @@ pub use create::Create;
 pub use delete::Delete;
 pub use instance::{Instance, Verb};
 pub use list::List;
+pub use protect::Protect;
+pub use prune::Prune;
 pub use restore::{Renaming, Restore};
 pub use show::Show;
+pub use verify::Verify;
 pub use volume::{CreateVolumes, Volume, VolumeVerb};

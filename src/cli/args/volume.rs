@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{Answers, Delete, List, ProjectScope, Rows, Show, TargetChoice, Verbosity};
+use super::{Answers, Delete, List, ProjectScope, Protect, Rows, Show, TargetChoice, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::CompressionChoice;
 
@@ -17,6 +17,9 @@ const SHOW: &str = "Examples:
 const DELETE: &str = "Examples:
   incus-backup-volume delete default/data --version 20260131T235959Z
   incus-backup-volume delete default/data --all-versions --force";
+const PROTECT: &str = "Examples:
+  incus-backup-volume protect default/data
+  incus-backup-volume protect default/data --version 20260131T235959Z";
 
 /// Back up the custom volumes of Incus, and bring them back
 ///
@@ -55,6 +58,11 @@ pub enum VolumeVerb {
     /// Delete stored versions
     #[command(visible_alias = "rm", after_help = DELETE)]
     Delete(Delete),
+    /// Protect stored versions: neither `delete` nor `prune` removes them
+    #[command(after_help = PROTECT)]
+    Protect(Protect),
+    /// Let stored versions go that were protected
+    Unprotect(Protect),
 }
 
 /// Back up custom volumes, with their snapshots

@@ -134,6 +134,7 @@ pub(super) async fn known(
     let filter = Filter {
         source: Some(source),
         kind: Some(kind),
+        ..Filter::default()
     };
     let read = move || Ok::<_, TargetError>((target.versions(&filter)?, target.free_space()?));
     let (stored, free) = blocking(read).await??;

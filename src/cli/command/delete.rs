@@ -1,16 +1,15 @@
 //! `delete`.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::report;
-use super::source::{choose, versions};
+use super::source::{choose, of_one_source, resources, versions};
 use crate::cli::args::{Answers, Delete, Rows};
 use crate::cli::context::{Agreed, Context, blocking};
 use crate::cli::exit::Exit;
 use crate::cli::failure::CommandError;
 use crate::list::{DeleteRequest, DeleteScope, apply_delete, plan_delete};
-use crate::model::{Kind, ProjectName, ResourceId, SourceName, Subject};
+use crate::model::{Kind, ProjectName};
 use crate::plan::Report;
 use crate::target::{Stored, Target};
 
@@ -32,29 +31,8 @@ pub(in crate::cli) async fn delete(
         .clone()
         .unwrap_or_else(ProjectName::default_project);
     let stored = versions(&target, &choice, kind, Some(&project)).await?;
-    let sources: BTreeSet<&SourceName> = stored.iter().map(|stored| &stored.id.source).collect();
-    if sources.len() > 1 {
-        let names: Vec<&str> = sources.iter().map(|source| source.as_str()).collect();
-        return Err(CommandError::Usage(format!(
-            "the target holds that name of several servers; say which with --from: {}",
-            names.join(", ")
-        )));
-    }
-    let mut resources: Vec<ResourceId> = Vec::new();
-    for name in &choice.named.names {
-        let subject = Subject::parse(kind, name)?;
-        let before = resources.len();
-        for version in &stored {
-            let resource = &version.id.resource;
-            if subject.names(resource) && !resources.contains(resource) {
-                resources.push(resource.clone());
-            }
-        }
-        if resources.len() == before {
-            // The plan says that there is none.
-            resources.push(subject.in_project(project.clone()));
-        }
-    }
+    of_one_source(&stored)?;
+    let resources = resources(kind, &choice.named.names, &stored, &project)?;
     let request = DeleteRequest {
         resources,
         scope: if args.all_versions {

@@ -6,7 +6,7 @@ use crate::cli::args::Rows;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{CommandError, exit_of_report, hints};
-use crate::plan::{Outcome, Report, Status};
+use crate::plan::{Failure, Outcome, Report, Status};
 use crate::ui::{Columns, Message, Output, View, write_rows};
 
 /// Prints a report's rows to stdout and tells its failures on stderr; gives the exit code.
@@ -19,13 +19,7 @@ pub(super) fn write(context: &Context, report: &Report, rows: &Rows) -> Result<E
     for outcome in &report.outcomes {
         let subject = outcome.row.subject();
         let message = match (&outcome.error, outcome.status) {
-            (Some(failure), _) => {
-                let mut message = Message::error(failure.error()).about(&subject);
-                for hint in hints(failure.error()) {
-                    message = message.hint(&hint);
-                }
-                message
-            }
+            (Some(failure), _) => tell(failure, &subject),
             (None, Status::Refused) => Message::refusal(&subject, &outcome.row.reason),
             _ => continue,
         };
@@ -42,4 +36,13 @@ pub(super) fn dry_run_exit(refused: usize, of: usize) -> Exit {
         refused if refused == of => Exit::Failed,
         _ => Exit::Partial,
     }
+}
+
+/// What failed, of what, and what to do.
+pub(super) fn tell(failure: &Failure, subject: &str) -> Message {
+    let mut message = Message::error(failure.error()).about(subject);
+    for hint in hints(failure.error()) {
+        message = message.hint(&hint);
+    }
+    message
 }

@@ -1,12 +1,14 @@
 //! Which stored versions a command means.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::failure::CommandError;
+use crate::cli::args::Chosen;
 use crate::cli::context::{Context, blocking, source_of};
 use crate::cli::names::{self, Named};
 use crate::incus::Config;
-use crate::model::{Kind, ProjectName, SourceName, Subject};
+use crate::model::{Kind, ProjectName, ResourceId, SourceName, Subject};
 use crate::target::{Filter, Stored, Target};
 
 /// Everything that a target holds of a kind of one source, which must be there.
@@ -18,6 +20,7 @@ pub(super) async fn stored_of(
     let filter = Filter {
         source: Some(source.clone()),
         kind: Some(kind),
+        ..Filter::default()
     };
     let (reader, wanted) = (target.clone(), source.clone());
     blocking(move || {
@@ -103,4 +106,78 @@ pub(super) async fn versions(
             && project.is_none_or(|project| resource.project() == Some(project))
     };
     Ok(stored.into_iter().filter(wanted).collect())
+}
+
+/// The source that some versions are all of; two servers' are not mixed.
+pub(super) fn of_one_source(stored: &[Stored]) -> Result<(), CommandError> {
+    let sources: BTreeSet<&SourceName> = stored.iter().map(|stored| &stored.id.source).collect();
+    if sources.len() <= 1 {
+        return Ok(());
+    }
+    let names: Vec<&str> = sources.iter().map(|source| source.as_str()).collect();
+    Err(CommandError::Usage(format!(
+        "the target holds that of several servers; say which with --from: {}",
+        names.join(", ")
+    )))
+}
+
+/// The resources of a project that names mean; for a name that means none that would be its own, so
+/// that the plan can say that there is none.
+pub(super) fn resources(
+    kind: Kind,
+    names: &[String],
+    stored: &[Stored],
+    project: &ProjectName,
+) -> Result<Vec<ResourceId>, CommandError> {
+    let mut resources: Vec<ResourceId> = Vec::new();
+    for name in names {
+        let subject = Subject::parse(kind, name)?;
+        let before = resources.len();
+        for version in stored {
+            let resource = &version.id.resource;
+            if subject.names(resource) && !resources.contains(resource) {
+                resources.push(resource.clone());
+            }
+        }
+        if resources.len() == before {
+            resources.push(subject.in_project(project.clone()));
+        }
+    }
+    Ok(resources)
+}
+
+/// The versions that `verify` and `prune` look at, of whatever kind; every name must mean some.
+pub(super) async fn chosen(
+    context: &Context,
+    target: &Arc<dyn Target>,
+    args: &Chosen,
+) -> Result<Vec<Stored>, CommandError> {
+    let choice = choose(context, &args.names, args.source.from.as_ref()).await?;
+    let filter = Filter {
+        source: choice.source.clone(),
+        kind: args.kind,
+        ..Filter::default()
+    };
+    let reader = target.clone();
+    let all = blocking(move || reader.versions(&filter)).await??;
+    let names = |name: &str, stored: &Stored| {
+        let resource = &stored.id.resource;
+        Subject::parse(resource.kind(), name).is_ok_and(|subject| subject.names(resource))
+    };
+    let of_project = |stored: &Stored| {
+        let own = stored.id.resource.project();
+        args.project
+            .as_ref()
+            .is_none_or(|project| own == Some(project))
+    };
+    let all: Vec<Stored> = all.into_iter().filter(of_project).collect();
+    let wanted = &choice.named.names;
+    for name in wanted {
+        if !all.iter().any(|stored| names(name, stored)) {
+            let text = format!("the target holds no version of `{name}`");
+            return Err(CommandError::NoVersion(text));
+        }
+    }
+    let any = |stored: &Stored| wanted.is_empty() || wanted.iter().any(|name| names(name, stored));
+    Ok(all.into_iter().filter(any).collect())
 }

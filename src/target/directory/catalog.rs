@@ -28,6 +28,11 @@ pub(super) fn versions(
     };
     let mut found: Vec<(StoredId, PathBuf)> = Vec::new();
     for source in sources {
+        if let Some(resource) = &filter.resource {
+            let path = target.resource_folder(&source, resource);
+            versions_of(&source, resource, &path, &mut found)?;
+            continue;
+        }
         for kind in Kind::ALL {
             if filter.kind.is_none_or(|wanted| wanted == kind) {
                 for (resource, path) in resources(target, &source, kind)? {

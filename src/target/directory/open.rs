@@ -7,6 +7,7 @@ use super::catalog::read_manifest;
 use super::files::open_file;
 use super::lock::{Lock, shared};
 use super::place::DirectoryTarget;
+use crate::model::Bytes;
 use crate::target::checksums::is_file_name;
 use crate::target::error::At as _;
 use crate::target::{Manifest, Opened, StoredId, TargetError};
@@ -48,5 +49,14 @@ impl Opened for OpenedFolder {
         }
         let path = self.folder.join(name);
         Ok(Box::new(open_file(&path).at("open", &path)?))
+    }
+
+    fn size(&self, name: &str) -> Result<Bytes, TargetError> {
+        if !is_file_name(name) {
+            return Err(TargetError::FileName(name.to_owned()));
+        }
+        let path = self.folder.join(name);
+        let file = open_file(&path).at("open", &path)?;
+        Ok(Bytes(file.metadata().at("look at", &path)?.len()))
     }
 }

@@ -1,0 +1,59 @@
+//! The arguments of `incus-backup-verify`.
+
+use std::num::NonZeroUsize;
+
+use clap::Parser;
+
+use super::{Chosen, Rows, TargetChoice, Verbosity};
+use crate::cli::exit::EXIT_STATUS;
+use crate::model::{CheckLevel, Version};
+use crate::retention::Within;
+
+const EXAMPLES: &str = "Examples:
+  incus-backup-verify
+  incus-backup-verify web --latest --level full
+  incus-backup-verify --older-than 7d --format json
+  incus-backup-verify --type volume --from prod";
+
+/// Check whether what a target holds is what was stored
+///
+/// `quick` looks at manifests, required files and sizes; `full` compares every checksum and reads
+/// every archive to its end. When and how a version was checked is recorded beside it, and shown by
+/// `list`. Damage ends in exit status 4, with what is damaged, how, and which other version restores.
+#[derive(Debug, Parser)]
+#[command(name = "incus-backup-verify", disable_version_flag = true, after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"))]
+pub struct Verify {
+    /// What is checked
+    #[command(flatten)]
+    pub chosen: Chosen,
+    /// Only this version; without a value, print that of the program
+    #[arg(
+        short = 'V',
+        long,
+        value_name = "VERSION",
+        num_args = 0..=1,
+        conflicts_with = "latest"
+    )]
+    pub version: Option<Option<Version>>,
+    /// Only the newest version of each
+    #[arg(long)]
+    pub latest: bool,
+    /// Only what has not been checked so thoroughly for this long: 7d, 36h, 2w
+    #[arg(long, value_name = "DURATION")]
+    pub older_than: Option<Within>,
+    /// How thoroughly: quick or full
+    #[arg(long, value_name = "LEVEL", default_value = "full")]
+    pub level: CheckLevel,
+    /// Versions at a time [default: the number of cores]
+    #[arg(long, value_name = "N")]
+    pub parallel: Option<NonZeroUsize>,
+    /// Where
+    #[command(flatten)]
+    pub target: TargetChoice,
+    /// Output
+    #[command(flatten)]
+    pub rows: Rows,
+    /// How much is said
+    #[command(flatten)]
+    pub verbosity: Verbosity,
+}

@@ -1,0 +1,60 @@
+//! `protect` and `unprotect`.
+
+use super::report;
+use super::source::{choose, of_one_source, resources, versions};
+use crate::cli::args::Protect;
+use crate::cli::context::{Agreed, Context, blocking};
+use crate::cli::exit::Exit;
+use crate::cli::failure::CommandError;
+use crate::list::{DeleteScope, ProtectRequest, apply_protect, plan_protect};
+use crate::model::{Kind, ProjectName};
+use crate::plan::Report;
+use crate::target::Protection;
+
+/// Protects stored versions, or lets them go.
+pub(in crate::cli) async fn protect(
+    context: &Context,
+    args: Protect,
+    kind: Kind,
+    protection: Protection,
+) -> Result<Exit, CommandError> {
+    let target = context.target(&args.target).await?;
+    let choice = choose(context, &args.names, args.source.from.as_ref()).await?;
+    let project = args
+        .project
+        .clone()
+        .unwrap_or_else(ProjectName::default_project);
+    let stored = versions(&target, &choice, kind, Some(&project)).await?;
+    of_one_source(&stored)?;
+    let scope = match (args.all_versions, args.versions.is_empty()) {
+        (true, _) => Some(DeleteScope::All),
+        (false, false) => Some(DeleteScope::Versions(args.versions.clone())),
+        (false, true) => None,
+    };
+    let request = ProtectRequest {
+        resources: resources(kind, &choice.named.names, &stored, &project)?,
+        scope,
+        protection,
+    };
+    let plan = plan_protect(&request, &stored);
+    let verb = match protection {
+        Protection::On => "Protect",
+        Protection::Off => "Unprotect",
+    };
+    let question = match plan.rows().filter(|row| row.action.changes()).count() {
+        1 => format!("{verb} 1 version?"),
+        count => format!("{verb} {count} versions?"),
+    };
+    let approved = match context
+        .agree(plan, question, &args.answers, &args.rows)
+        .await?
+    {
+        Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
+        Agreed::Nothing(plan) => {
+            return report::write(context, &Report::of_rest(plan.rows()), &args.rows);
+        }
+        Agreed::Approved(approved) => approved,
+    };
+    let report = blocking(move || apply_protect(&target, approved)).await?;
+    report::write(context, &report, &args.rows)
+}
