@@ -38,6 +38,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f
 complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f -a "show" -d 'Show what a stored version holds'
 complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f -a "info" -d 'Show what a stored version holds'
 complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f -a "diff" -d 'Show what differs between a stored version and a server, two versions, or two servers'
+complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f -a "restore" -d 'Give a server the configuration of a stored version'
 complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f -a "delete" -d 'Delete stored versions'
 complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f -a "rm" -d 'Delete stored versions'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
@@ -218,6 +219,50 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l debug -d 'Log every request and decision'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l version -d 'The version [default: the newest complete one]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l as-of -d 'The newest complete version that is not later than this time, such as 2026-01-31T12:00:00Z' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l kind -d 'Only objects of this kind, such as `networks`; may be given several times' -r -f -a "server\t''
+storage_pools\t''
+projects\t''
+network_integrations\t''
+network_address_sets\t''
+network_acls\t''
+network_zones\t''
+networks\t''
+network_forwards\t''
+network_load_balancers\t''
+network_peers\t''
+network_zone_records\t''
+volumes\t''
+buckets\t''
+profiles\t''
+images\t''
+instances\t''
+certificates\t''
+cluster_groups\t''
+cluster_members\t''
+warnings\t''"
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l project -d 'Only this project and what is in it' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l pool-source -d 'Put storage pool POOL on this device, data set or folder; without it a pool that was on a device is refused' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
+compact\t'A header, and no borders'
+csv\t'Comma-separated raw values'
+json\t'One array of objects'
+yaml\t'One list of mappings'"
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l with-empty-volumes -d 'Make missing volumes and buckets, without their data'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l force -d 'Delete objects that the backup lacks, where nothing uses them'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -s n -l dry-run -d 'Show the plan and change nothing'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -s y -l yes -d 'Do not ask'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l debug -d 'Log every request and decision'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -l version -d 'The versions to delete' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r

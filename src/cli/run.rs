@@ -60,6 +60,7 @@ impl Program for args::Config {
             args::ConfigVerb::List(args) => command::config::list(context, args).await,
             args::ConfigVerb::Show(args) => command::config::show(context, args).await,
             args::ConfigVerb::Diff(args) => command::config::diff(context, args).await,
+            args::ConfigVerb::Restore(args) => command::config::restore(context, args).await,
             args::ConfigVerb::Delete(args) => command::config::delete(context, args).await,
         }
     }

@@ -119,24 +119,9 @@ fn declared(
 mod tests {
     use serde_json::json;
 
-    use super::super::document::{Objects, Section};
-    use super::super::object::from_api;
+    use super::super::document::Section;
+    use super::super::document::tests::document;
     use super::*;
-
-    fn document(kind: ObjectKind, raw: &[Value]) -> Document {
-        let objects: Objects = raw
-            .iter()
-            .map(|raw| from_api(kind, raw, None).unwrap())
-            .collect();
-        let mut document = Document::default();
-        for kind in ObjectKind::ALL {
-            document
-                .sections
-                .insert(kind, Section::Objects(Objects::new()));
-        }
-        document.sections.insert(kind, Section::Objects(objects));
-        document
-    }
 
     #[test]
     fn what_a_server_chooses_for_itself_is_no_difference() {
@@ -145,8 +130,8 @@ mod tests {
         let there = json!({ "name": "p", "driver": "dir", "status": "Pending",
             "config": { "source": "/b/storage-pools/p" } });
         let (here, there) = (
-            document(ObjectKind::StoragePool, &[here]),
-            document(ObjectKind::StoragePool, &[there]),
+            document(&[(ObjectKind::StoragePool, here)]),
+            document(&[(ObjectKind::StoragePool, there)]),
         );
         let compared = compare(&here, &there, &Filter::default(), Secrets::Masked);
         assert_eq!(compared, Comparison::default());
@@ -156,10 +141,10 @@ mod tests {
     fn a_secret_that_differs_is_told_and_not_shown() {
         let profile = |secret: &str| {
             let config = json!({ "environment.TOKEN": secret, "limits.cpu": "1" });
-            document(
+            document(&[(
                 ObjectKind::Profile,
-                &[json!({ "name": "p", "config": config })],
-            )
+                json!({ "name": "p", "config": config }),
+            )])
         };
         let compared = compare(
             &profile("one"),
@@ -177,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_kind_that_one_side_could_not_read_is_unknown_and_not_empty() {
-        let full = document(ObjectKind::Profile, &[json!({ "name": "p" })]);
+        let full = document(&[(ObjectKind::Profile, json!({ "name": "p" }))]);
         let mut torn = full.clone();
         let reason = Section::Unreadable("no".to_owned());
         torn.sections.insert(ObjectKind::Profile, reason);

@@ -154,11 +154,24 @@ impl Document {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use rstest::rstest;
     use serde_json::json;
 
+    use super::super::object::from_api;
     use super::*;
+
+    /// A document of objects as the API gives them; every other kind is known to have none.
+    pub(in crate::config) fn document(all: &[(ObjectKind, Value)]) -> Document {
+        let mut document = Document::default();
+        for kind in ObjectKind::ALL {
+            let of_kind = all.iter().filter(|(of, _)| *of == kind);
+            let objects = of_kind.map(|(kind, raw)| from_api(*kind, raw, None).unwrap());
+            let section = Section::Objects(objects.collect());
+            document.sections.insert(kind, section);
+        }
+        document
+    }
 
     fn objects() -> Objects {
         let mut objects = Objects::new();

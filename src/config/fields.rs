@@ -147,7 +147,6 @@ pub(super) const MEMBER_SERVER_KEYS: [&str; 13] = [
     "storage.logs_volume",
 ];
 
-#[expect(dead_code, reason = "the restore that comes next uses it")]
 /// The features that a project has where nothing is said of them.
 pub(super) const FEATURES_BY_DEFAULT: [&str; 4] = [
     "features.images",

@@ -22,6 +22,7 @@ mod filter;
 mod load;
 mod object;
 mod read;
+mod restore;
 mod secret;
 
 pub use compare::{ChangeKind, Comparison, NOT_COMPARED, ObjectDifference, Secrets, compare};
@@ -32,4 +33,7 @@ pub use filter::Filter;
 pub use load::load;
 pub use object::{InvalidObject, Object};
 pub use read::read;
+pub use restore::{
+    Connection, RestoreFacts, RestoreRequest, Work, apply_restore, gather_restore, plan_restore,
+};
 pub use secret::{MASK, mask_change, mask_object};

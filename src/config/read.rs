@@ -15,7 +15,7 @@ use super::document::{Document, Objects, Section};
 use super::error::ConfigError;
 use super::fields::{MEMBER_SERVER_KEYS, member_keys};
 use super::object::{Fields, Object, from_api, tidy};
-use crate::incus::{self, Client, Within};
+use crate::incus::{self, Client, ETag, Within};
 use crate::model::{ObjectId, ObjectKind, ResourceName};
 
 /// How many requests for parts of objects are under way at a time.
@@ -36,16 +36,7 @@ fn extension(kind: ObjectKind) -> Option<&'static str> {
 /// Reads everything that is declared on a server. What cannot be read is told in the document.
 pub async fn read(client: &Client) -> Result<Document, ConfigError> {
     let mut document = Document::default();
-    let members = if client.server().clustered {
-        names(
-            &client
-                .objects(ObjectKind::ClusterMember, Within::Server)
-                .await?,
-        )?
-    } else {
-        Vec::new()
-    };
-    let reader = Reader { client, members };
+    let reader = Reader::of(client).await?;
     for kind in ObjectKind::ALL {
         let section = match reader.kind(kind, &document).await {
             Ok(objects) => Section::Objects(objects),
@@ -67,13 +58,39 @@ fn names(raw: &[Value]) -> Result<Vec<ResourceName>, ConfigError> {
     raw.iter().map(name).collect()
 }
 
-struct Reader<'a> {
+/// Reads a server's objects in the form in which they are compared.
+pub(super) struct Reader<'a> {
     client: &'a Client,
     /// The cluster's members; none where there is no cluster.
     members: Vec<ResourceName>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// A reader of a server; asks for the members of its cluster.
+    pub(super) async fn of(client: &'a Client) -> Result<Self, ConfigError> {
+        let members = if client.server().clustered {
+            names(
+                &client
+                    .objects(ObjectKind::ClusterMember, Within::Server)
+                    .await?,
+            )?
+        } else {
+            Vec::new()
+        };
+        Ok(Self { client, members })
+    }
+
+    /// One object, and what names its present state.
+    pub(super) async fn one(&self, id: &ObjectId) -> Result<Option<(Object, ETag)>, ConfigError> {
+        let Some((raw, etag)) = self.client.object(id).await? else {
+            return Ok(None);
+        };
+        let (found, object) = from_api(id.kind, &raw, id.parent_id().as_ref())?;
+        let one = Objects::from([(found, object)]);
+        let whole = self.with_parts(id.kind, one).await?;
+        Ok(whole.into_values().next().map(|object| (object, etag)))
+    }
+
     async fn kind(&self, kind: ObjectKind, so_far: &Document) -> Result<Objects, ConfigError> {
         let cluster = matches!(kind, ObjectKind::ClusterGroup | ObjectKind::ClusterMember);
         if extension(kind).is_some_and(|name| !self.client.has(name))

@@ -97,10 +97,6 @@ pub fn mask_change(of: &str, change: &Change) -> Change {
     }
 }
 
-#[cfg_attr(
-    not(test),
-    allow(dead_code, reason = "the restore that comes next uses it")
-)]
 /// Every secret below a value.
 pub(super) fn secrets(named: &str, value: &Value) -> Vec<String> {
     match value {
@@ -118,10 +114,6 @@ pub(super) fn secrets(named: &str, value: &Value) -> Vec<String> {
     }
 }
 
-#[cfg_attr(
-    not(test),
-    allow(dead_code, reason = "the restore that comes next uses it")
-)]
 /// Takes secrets out of a text, such as a server's refusal that quotes them. What is shorter than
 /// four bytes is no secret, and would be found in any text.
 pub(super) fn redact(text: &str, secrets: &[String]) -> String {

@@ -125,11 +125,19 @@ impl Daemon {
         }
     }
 
-    #[expect(dead_code, reason = "the restore that comes next uses it")]
     /// An object of the API.
     #[track_caller]
     pub fn query(&self, path: &str) -> serde_json::Value {
         serde_json::from_str(&self.incus(&["query", path])).unwrap()
+    }
+
+    /// Whether the server's API has an extension.
+    pub fn has(&self, extension: &str) -> bool {
+        let all = &self.query("/1.0")["api_extensions"];
+        all.as_array()
+            .unwrap()
+            .iter()
+            .any(|known| known == extension)
     }
 
     /// Runs a program.
@@ -137,7 +145,6 @@ impl Daemon {
         Ran::of(&self.command(program).args(arguments).output().unwrap())
     }
 
-    #[expect(dead_code, reason = "the restore that comes next uses it")]
     /// Has the daemon trust the client, and gives the client a remote of this name by HTTPS.
     pub fn trust(&self, remote: &str, address: &str) {
         self.incus(&["config", "set", "core.https_address", address]);

@@ -2,6 +2,7 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
 
 use super::{Answers, Output, Rows, SourceChoice, TargetChoice, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
@@ -46,6 +47,8 @@ pub enum ConfigVerb {
     Show(ConfigShow),
     /// Show what differs between a stored version and a server, two versions, or two servers
     Diff(ConfigDiff),
+    /// Give a server the configuration of a stored version
+    Restore(ConfigRestore),
     /// Delete stored versions
     #[command(visible_alias = "rm")]
     Delete(ConfigDelete),
@@ -208,6 +211,66 @@ pub struct ConfigDiff {
     /// Output
     #[command(flatten)]
     pub output: Output,
+}
+
+/// Give a server the configuration of a stored version
+///
+/// Makes what is missing and changes what differs, object by object, in the order in which the server
+/// can take them; what is equal is left alone. Each object is looked at again before it is changed, and
+/// left alone if somebody else changed it meanwhile. Objects that the backup lacks are kept. Images and
+/// instances come back with their own commands, and so does the data of volumes and buckets.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  incus-backup-config restore --dry-run
+  incus-backup-config restore dr: --from prod
+  incus-backup-config restore --kind profiles --project shop
+  incus-backup-config restore dr: --from prod --pool-source tank=/dev/sdb
+
+Exits with 3 when some objects failed or were refused; the others are done. A restore can be run again.")]
+pub struct ConfigRestore {
+    /// The server [default: the default remote]
+    #[arg(value_name = "REMOTE:")]
+    pub remote: Option<String>,
+    /// The version [default: the newest complete one]
+    #[arg(long, value_name = "VERSION", conflicts_with = "as_of")]
+    pub version: Option<Version>,
+    /// The newest complete version that is not later than this time, such as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<Timestamp>,
+    /// Which objects
+    #[command(flatten)]
+    pub scope: ObjectScope,
+    /// Put storage pool POOL on this device, data set or folder; without it a pool that was on a device
+    /// is refused
+    #[arg(long, value_name = "POOL=SOURCE", value_parser = pool_source)]
+    pub pool_source: Vec<(String, String)>,
+    /// Make missing volumes and buckets, without their data
+    #[arg(long)]
+    pub with_empty_volumes: bool,
+    /// Delete objects that the backup lacks, where nothing uses them
+    #[arg(long)]
+    pub force: bool,
+    /// Where from
+    #[command(flatten)]
+    pub target: TargetChoice,
+    /// Of which server
+    #[command(flatten)]
+    pub source: SourceChoice,
+    /// Answers
+    #[command(flatten)]
+    pub answers: Answers,
+    /// Output
+    #[command(flatten)]
+    pub rows: Rows,
+}
+
+fn pool_source(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((pool, source)) if !pool.is_empty() && !source.is_empty() => {
+            Ok((pool.to_owned(), source.to_owned()))
+        }
+        _ => Err("it is written POOL=SOURCE"),
+    }
 }
 
 /// Delete stored versions

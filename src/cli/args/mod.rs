@@ -17,7 +17,8 @@ pub use common::{
     Answers, Chosen, Output, ProjectScope, Rows, SourceChoice, TargetChoice, Verbosity,
 };
 pub use config::{
-    Config, ConfigCreate, ConfigDelete, ConfigDiff, ConfigList, ConfigShow, ConfigVerb, ObjectScope,
+    Config, ConfigCreate, ConfigDelete, ConfigDiff, ConfigList, ConfigRestore, ConfigShow,
+    ConfigVerb, ObjectScope,
 };
 pub use create::Create;
 pub use delete::Delete;

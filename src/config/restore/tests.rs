@@ -1,0 +1,350 @@
+//! Plans by table: what is done to what, and in which order.
+
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::super::document::tests::document;
+use super::super::document::{Document, Section};
+use super::plan_restore;
+use super::request::{Connection, RestoreFacts, RestoreRequest};
+use super::wire::create_body;
+use super::work::{Change, Work};
+use crate::model::ObjectKind;
+use crate::plan::Plan;
+
+fn facts(backup: Document, server: Document) -> RestoreFacts {
+    RestoreFacts {
+        backup,
+        server,
+        members: Vec::new(),
+        connection: Connection::default(),
+        now: "2026-01-31T00:00:00Z".parse().unwrap(),
+    }
+}
+
+/// What a plan does, as `action name: reason`.
+fn told(plan: &Plan<Work>) -> Vec<String> {
+    plan.rows()
+        .map(|row| {
+            let name = row.object.as_ref().unwrap().path();
+            format!("{} {name}: {}", row.action, row.reason)
+        })
+        .collect()
+}
+
+fn planned(request: &RestoreRequest, facts: &RestoreFacts) -> Vec<String> {
+    told(&plan_restore(request, facts))
+}
+
+/// The bodies that a plan would send to make things.
+fn bodies(request: &RestoreRequest, facts: &RestoreFacts) -> Vec<Value> {
+    let approved = plan_restore(request, facts).approve(crate::plan::Consent::given_by_yes());
+    approved
+        .into_steps()
+        .into_iter()
+        .filter_map(|step| match step.into_parts().1? {
+            Work {
+                id,
+                change: Change::Create(object),
+                ..
+            } => Some(Value::Object(create_body(&id, &object))),
+            _ => None,
+        })
+        .collect()
+}
+
+fn pool(name: &str, driver: &str, config: &Value) -> (ObjectKind, Value) {
+    let raw = json!({ "name": name, "driver": driver, "description": "", "config": config });
+    (ObjectKind::StoragePool, raw)
+}
+
+fn key(name: &str, value: &str) -> (ObjectKind, Value) {
+    (
+        ObjectKind::ServerKey,
+        json!({ "name": name, "value": value }),
+    )
+}
+
+#[rstest]
+#[case("btrfs", json!({ "source": "/x/disks/p.img", "size": "5GiB" }), "create p: ")]
+#[case("dir", json!({ "source": "/x/storage-pools/p" }), "create p: ")]
+#[case("dir", json!({ "source": "/srv/p" }), "create p: ")]
+#[case("btrfs", json!({ "source": "/dev/sdb" }),
+    "refuse p: it was on `/dev/sdb`, which is not taken without being told: --pool-source p=SOURCE")]
+#[case("zfs", json!({ "source": "tank/incus", "zfs.pool_name": "tank/incus" }),
+    "refuse p: it was on `tank/incus`, which is not taken without being told: --pool-source p=SOURCE")]
+fn what_a_pool_stands_on_is_not_taken_by_the_way(
+    #[case] driver: &str,
+    #[case] config: Value,
+    #[case] expected: &str,
+) {
+    let facts = facts(document(&[pool("p", driver, &config)]), document(&[]));
+    assert_eq!(planned(&RestoreRequest::default(), &facts), [expected]);
+}
+
+#[test]
+fn a_pool_is_made_where_the_user_says_and_its_source_is_never_wiped() {
+    let config = json!({ "source": "/dev/sdb", "source.wipe": "true", "size": "5GiB" });
+    let facts = facts(document(&[pool("p", "btrfs", &config)]), document(&[]));
+    let request = RestoreRequest {
+        pool_sources: [("p".to_owned(), "/dev/vdc".to_owned())].into(),
+        ..RestoreRequest::default()
+    };
+    assert_eq!(planned(&request, &facts), ["create p: on `/dev/vdc`"]);
+    assert_eq!(
+        bodies(&request, &facts),
+        [json!({ "name": "p", "driver": "btrfs", "description": "",
+            "config": { "source": "/dev/vdc", "size": "5GiB" } })]
+    );
+    let default = json!({ "source": "/x/disks/p.img", "size": "5GiB" });
+    let facts = super::tests::facts(document(&[pool("p", "btrfs", &default)]), document(&[]));
+    assert_eq!(
+        bodies(&RestoreRequest::default(), &facts)[0]["config"],
+        json!({ "size": "5GiB" })
+    );
+}
+
+#[rstest]
+#[case(pool("p", "btrfs", &json!({ "source": "/dev/vdc", "size": "5GiB" })), "skip p: it is equal")]
+#[case(pool("p", "btrfs", &json!({ "source": "/dev/vdc" })), "update p: config.size")]
+#[case(pool("p", "dir", &json!({})), "refuse p: its driver is another there, and cannot be changed")]
+fn a_pool_that_is_there_stays_where_it_is(
+    #[case] present: (ObjectKind, Value),
+    #[case] expected: &str,
+) {
+    let stored = pool(
+        "p",
+        "btrfs",
+        &json!({ "source": "/dev/sdb", "size": "5GiB" }),
+    );
+    let facts = facts(document(&[stored]), document(&[present]));
+    assert_eq!(planned(&RestoreRequest::default(), &facts), [expected]);
+}
+
+#[test]
+fn a_project_is_made_with_its_features_and_limited_at_the_end() {
+    let project = json!({ "name": "shop", "description": "", "config": {
+        "features.profiles": "true", "restricted": "true", "limits.cpu": "4" } });
+    let profile = |name: &str| {
+        let raw = json!({ "name": name, "project": "shop", "config": {} });
+        (ObjectKind::Profile, raw)
+    };
+    let backup = document(&[
+        (ObjectKind::Project, project),
+        profile("default"),
+        profile("web"),
+    ]);
+    let facts = facts(backup, document(&[]));
+    let request = RestoreRequest::default();
+    assert_eq!(
+        planned(&request, &facts),
+        [
+            "create shop: ",
+            "update default: the server makes it with its project",
+            "create web: ",
+            "update shop: config.limits.cpu, config.restricted",
+        ]
+    );
+    assert_eq!(
+        bodies(&request, &facts)[0]["config"],
+        json!({ "features.profiles": "true", "features.images": "false",
+            "features.storage.buckets": "false", "features.storage.volumes": "false" })
+    );
+}
+
+#[test]
+fn features_of_a_project_that_holds_something_are_not_changed() {
+    let project = |features: &str, used_by: &[&str]| {
+        let raw = json!({ "name": "shop", "config": { "features.images": features },
+            "used_by": used_by });
+        document(&[(ObjectKind::Project, raw)])
+    };
+    let own = "/1.0/profiles/default?project=shop";
+    let empty = facts(project("true", &[]), project("false", &[own]));
+    let request = RestoreRequest::default();
+    assert_eq!(
+        planned(&request, &empty),
+        ["update shop: config.features.images"]
+    );
+    let used = facts(
+        project("true", &[]),
+        project("false", &[own, "/1.0/instances/c1"]),
+    );
+    assert_eq!(
+        planned(&request, &used),
+        ["refuse shop: its features differ, and cannot be changed while it holds anything"]
+    );
+}
+
+#[test]
+fn what_would_cut_the_connection_off_is_last_and_only_where_it_would() {
+    let backup = document(&[
+        key("core.https_address", ":8443"),
+        key("oidc.issuer", "https://x"),
+        key("user.a", "1"),
+        key("storage.images_volume", "p/v"),
+    ]);
+    let mut facts = facts(backup, document(&[key("core.https_address", ":1")]));
+    let request = RestoreRequest::default();
+    let refused = "refuse storage.images_volume: volume `p/v` is not there: bring it back with \
+                   incus-backup-volume, then run this again";
+    assert_eq!(
+        planned(&request, &facts),
+        [
+            "create user.a: ",
+            "update core.https_address: ",
+            "create oidc.issuer: ",
+            refused
+        ]
+    );
+    facts.connection.by_address = true;
+    let cuts = "update core.https_address: the last step: this client reaches the server by that \
+                address, and may be cut off";
+    assert_eq!(
+        planned(&request, &facts),
+        ["create user.a: ", "create oidc.issuer: ", refused, cuts]
+    );
+}
+
+#[test]
+fn a_certificate_that_is_trusted_is_left_alone_and_one_that_has_expired_is_told() {
+    let certificate = |name: &str, not_after: i32| {
+        let mut params = rcgen::CertificateParams::default();
+        params.not_after = rcgen::date_time_ymd(not_after, 1, 2);
+        let pair = rcgen::KeyPair::generate().unwrap();
+        let pem = params.self_signed(&pair).unwrap().pem();
+        let raw = json!({ "fingerprint": name, "name": name, "type": "client", "restricted": false,
+            "projects": [], "description": "", "certificate": pem });
+        (ObjectKind::Certificate, raw)
+    };
+    let known = certificate("known", 2099);
+    let backup = document(&[
+        known.clone(),
+        certificate("new", 2099),
+        certificate("old", 2020),
+    ]);
+    let facts = facts(backup, document(&[known]));
+    let request = RestoreRequest::default();
+    assert_eq!(
+        planned(&request, &facts),
+        [
+            "skip known: it is equal",
+            "create new: trusts `new`",
+            "refuse old: certificate `old` expired on 2020-01-02",
+        ]
+    );
+    let body = &bodies(&request, &facts)[0];
+    let base64 = body["certificate"].as_str().unwrap();
+    assert!(!base64.contains('-') && !base64.contains('\n'), "{base64}");
+    assert_eq!(
+        (&body["name"], &body["fingerprint"]),
+        (&json!("new"), &Value::Null)
+    );
+}
+
+#[test]
+fn what_one_side_could_not_read_is_neither_made_nor_called_extra() {
+    let profile = (ObjectKind::Profile, json!({ "name": "p", "config": {} }));
+    let full = document(&[profile]);
+    let mut torn = full.clone();
+    let unreadable = Section::Unreadable("on fire".to_owned());
+    torn.sections.insert(ObjectKind::Profile, unreadable);
+    let force = RestoreRequest {
+        force: true,
+        ..RestoreRequest::default()
+    };
+    assert_eq!(
+        planned(&force, &facts(torn.clone(), full.clone())),
+        ["refuse profiles: the backup does not hold them: on fire"]
+    );
+    assert_eq!(
+        planned(&force, &facts(full, torn)),
+        ["refuse profiles: the server does not give them: on fire"]
+    );
+}
+
+#[test]
+fn what_has_no_project_on_the_server_is_refused() {
+    let profile = json!({ "name": "p", "project": "gone", "config": {} });
+    let facts = facts(document(&[(ObjectKind::Profile, profile)]), document(&[]));
+    assert_eq!(
+        planned(&RestoreRequest::default(), &facts),
+        ["refuse p: project `gone` is not there"]
+    );
+}
+
+#[test]
+fn a_row_names_what_changes_and_not_what_it_becomes() {
+    let profile = |secret: &str| {
+        let raw = json!({ "name": "p", "config": { "environment.KEY": secret } });
+        document(&[
+            (ObjectKind::Profile, raw),
+            (
+                ObjectKind::Project,
+                json!({ "name": "default", "config": {} }),
+            ),
+        ])
+    };
+    let facts = facts(profile("hunter2"), profile("hunter3"));
+    let plan = planned(&RestoreRequest::default(), &facts);
+    assert_eq!(
+        plan,
+        [
+            "skip default: it is equal",
+            "update p: config.environment.KEY"
+        ]
+    );
+}
+
+#[test]
+fn each_member_of_a_cluster_gets_what_is_its_own() {
+    let config = json!({ "source": "/x/disks/p.img", "size": "5GiB", "rsync.bwlimit": "1" });
+    let single = document(&[
+        pool("p", "btrfs", &config),
+        key("core.https_address", ":8443"),
+    ]);
+    let mut facts = facts(single, document(&[]));
+    facts.members = vec!["m1".parse().unwrap(), "m2".parse().unwrap()];
+    let request = RestoreRequest::default();
+    assert_eq!(
+        planned(&request, &facts),
+        [
+            "create p: ",
+            "skip core.https_address: each member of the cluster has its own"
+        ]
+    );
+    let approved = plan_restore(&request, &facts).approve(crate::plan::Consent::given_by_yes());
+    let works = approved
+        .into_steps()
+        .into_iter()
+        .filter_map(|step| step.into_parts().1);
+    let objects: Vec<_> = works
+        .map(|work| match work.change {
+            Change::Create(object) => object,
+            change => panic!("{change:?}"),
+        })
+        .collect();
+    assert_eq!(objects[0].set["config"], json!({ "rsync.bwlimit": "1" }));
+    assert_eq!(
+        objects[0].set["members"],
+        json!({ "m1": { "size": "5GiB" }, "m2": { "size": "5GiB" } })
+    );
+    assert_eq!(bodies(&request, &facts)[0].get("members"), None);
+}
+
+#[test]
+fn a_cluster_s_pool_comes_to_a_single_server_as_its_first_member_had_it() {
+    let mut backup = document(&[pool("p", "btrfs", &json!({ "rsync.bwlimit": "1" }))]);
+    if let Some(Section::Objects(pools)) = backup.sections.get_mut(&ObjectKind::StoragePool) {
+        let members = json!({ "m1": { "size": "5GiB" }, "m2": { "size": "6GiB" } });
+        for pool in pools.values_mut() {
+            pool.set.insert("members".to_owned(), members.clone());
+        }
+    }
+    let facts = facts(backup, document(&[]));
+    let bodies = bodies(&RestoreRequest::default(), &facts);
+    assert_eq!(
+        bodies[0]["config"],
+        json!({ "rsync.bwlimit": "1", "size": "5GiB" })
+    );
+}
