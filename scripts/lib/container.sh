@@ -40,7 +40,7 @@ suite_of_series() {
   esac
 }
 
-container_packages=(incus-base incus-client dnsmasq-base nftables iproute2 uidmap btrfs-progs busybox-static
+container_packages=(incus-base incus-client dnsmasq-base nftables iproute2 uidmap btrfs-progs e2fsprogs busybox-static
   ca-certificates procps attr libcap2-bin bsdutils zstd gcc libc6-dev git squashfs-tools)
 
 # container_image SUITE: sets image, which is built when it is not there.

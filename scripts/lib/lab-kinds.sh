@@ -9,7 +9,7 @@ up_host() {
 
 prepare_host() {
   apt_need ip=iproute2 dnsmasq=dnsmasq-base nft=nftables mkfs.btrfs=btrfs-progs setfattr=attr unsquashfs=squashfs-tools \
-    newuidmap=uidmap
+    newuidmap=uidmap chattr=e2fsprogs
   # Debian 12's nft does not run on every kernel; Incus takes iptables then.
   (nft list tables || exit 1) >/dev/null 2>&1 || apt_need ip6tables=iptables
   install_incus_daemon
