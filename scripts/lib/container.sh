@@ -99,7 +99,7 @@ incus_image() { # SUITE
       apt-get clean
       rm -rf /var/lib/apt/lists/*
       test -x /usr/libexec/incus/incusd' - "${container_packages[@]}" >"$log" 2>&1 </dev/null &&
-    "${engine[@]}" commit -q "$building" "$image" >>"$log" 2>&1 ||
+    "${engine[@]}" commit "$building" "$image" >>"$log" 2>&1 ||
     no_container_because "the image cannot be built, see $log: $(tail -n 1 "$log")"
   local status=$?
   "${engine[@]}" rm -f "$building" >/dev/null 2>&1 || true
@@ -139,5 +139,5 @@ container_start() {
 }
 
 container_remove() { # NAME
-  "${engine[@]}" rm -f -t 2 "$1" >/dev/null 2>&1 || true
+  "${engine[@]}" rm -f "$1" >/dev/null 2>&1 || true
 }

@@ -3,13 +3,13 @@
 # line, its environment, its mounts or its loop devices is touched, and its own container.
 
 remove() { # DIR
-  local dir=$1 home pid network
+  local dir=$1 home pid network port
   [ -e "$dir" ] || return 0
   for home in $(homes_of "$dir"); do
     pid=$(daemon_pid "$home") || continue
     # Asking the daemon is the way that leaves no cgroups and veths behind; what it does not do in
     # time is done below by force.
-    in_lab "$home" timeout 20 incus stop --all --all-projects --force </dev/null >/dev/null 2>&1 || true
+    stop_instances "$home"
     kill -KILL "$pid" 2>/dev/null || true
     wait_gone "$pid" 5 || true
   done
@@ -20,10 +20,23 @@ remove() { # DIR
   fi
   for network in "$dir"/incus/networks/*/; do
     network=$(basename "$network")
-    [ -d "/sys/class/net/$network/bridge" ] && ip link delete "$network" 2>/dev/null
+    [ -d "/sys/class/net/$network/bridge" ] || continue
+    # A container that is killed gives its end of the cable back: its other end takes both away.
+    for port in "/sys/class/net/$network/brif"/*; do
+      ip link delete "${port##*/}" 2>/dev/null || true
+    done
+    ip link delete "$network" 2>/dev/null || true
   done
   remove_mounts "$dir"
   rm -rf --one-file-system "$dir" || warn "could not remove all of $dir"
+}
+
+stop_instances() { # HOME: in every project
+  local project projects
+  projects=$(in_lab "$1" timeout 5 incus query /1.0/projects </dev/null 2>/dev/null) || return 0
+  for project in $(grep -o '/1.0/projects/[^"]*' <<<"$projects"); do
+    in_lab "$1" timeout 20 incus --project "${project##*/}" stop --all --force </dev/null >/dev/null 2>&1 || true
+  done
 }
 
 processes_of() { # DIR: helpers, dnsmasq, LXC monitors: all name the lab's folder
