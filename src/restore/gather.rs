@@ -188,7 +188,8 @@ async fn server(
     pools: &BTreeSet<String>,
 ) -> Result<Server, RestoreError> {
     let mut server = Server {
-        refuses_imports: refuses_imports(project),
+        // 7.0.2 takes them; `instance_nbd` came with 7.0.1.
+        refuses_imports: refuses_imports(project).filter(|_| !client.has("instance_nbd")),
         ..Server::default()
     };
     for instance in client.instances(&project.name).await? {
