@@ -35,4 +35,5 @@ mod real_restart;
 mod real_round_trip;
 mod real_tree;
 mod room;
+mod suite;
 mod target;

@@ -82,6 +82,7 @@ fn one(
                 }
             }
             instance.expand(state);
+            instance.identify(state);
             state.instances.insert(key.clone(), instance);
             Answer::sync(json!({}))
         }
