@@ -37,3 +37,4 @@ mod real_tree;
 mod room;
 mod suite;
 mod target;
+mod whole;
