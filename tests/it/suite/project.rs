@@ -1,6 +1,5 @@
 //! Projects: each for itself, those that are not there, and those that forbid something.
 
-use incus_backup::testing::fake::Series;
 use serde_json::json;
 
 use super::scenarios;
@@ -9,7 +8,7 @@ use super::world::World;
 scenarios!(
     each_project_is_for_itself,
     a_project_that_does_not_exist_is_named,
-    a_project_with_limits_takes_a_restore_where_the_server_does,
+    a_project_with_limits_takes_a_restore_and_is_as_it_was,
     a_project_that_allows_no_backups_is_named_with_what_to_do,
 );
 
@@ -77,30 +76,20 @@ fn a_project_that_does_not_exist_is_named(world: &World) {
     }
 }
 
-fn a_project_with_limits_takes_a_restore_where_the_server_does(world: &World) {
-    let limited = world.add_project(&json!({ "limits.instances": "5" }));
+fn a_project_with_limits_takes_a_restore_and_is_as_it_was(world: &World) {
+    let limited = world.add_project(&json!({ "limits.instances": "1" }));
     world.init_in(&limited, "web");
     world
         .run(&["create", "--project", &limited, "--yes"])
         .exits(0);
     world.change("DELETE", &world.path_in(&limited, "/web"), &json!(null));
-    let restore = ["restore", "--project", &limited, "--yes"];
-    if world.series == Series::Lts60 {
-        let ran = world.run(&restore).exits(1);
-        assert!(ran.stderr.contains("lowlevel=allow"), "{}", ran.stderr);
-        assert_eq!(world.names_in(&limited), Vec::<String>::new());
-        let config = json!({ "features.images": "false", "limits.instances": "5",
-            "restricted.containers.lowlevel": "allow",
-            "restricted.virtual-machines.lowlevel": "allow" });
-        let path = format!("/1.0/projects/{limited}");
-        let mut all = world.get(&path)["config"].clone();
-        for (key, value) in config.as_object().unwrap() {
-            all[key] = value.clone();
-        }
-        world.change("PUT", &path, &json!({ "description": "", "config": all }));
-    }
-    world.run(&restore).exits(0);
+    let path = format!("/1.0/projects/{limited}");
+    let before = world.get(&path)["config"].clone();
+    world
+        .run(&["restore", "--project", &limited, "--yes"])
+        .exits(0);
     assert_eq!(world.names_in(&limited), ["web"]);
+    assert_eq!(world.get(&path)["config"], before);
 }
 
 fn a_project_that_allows_no_backups_is_named_with_what_to_do(world: &World) {
