@@ -41,6 +41,8 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f
 complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f -a "restore" -d 'Give a server the configuration of a stored version'
 complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f -a "delete" -d 'Delete stored versions'
 complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f -a "rm" -d 'Delete stored versions'
+complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f -a "protect" -d 'Protect stored versions from being deleted'
+complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f -a "unprotect" -d 'Take the protection of stored versions back'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -303,3 +305,41 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -l debug -d 'Log every request and decision'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l version -d 'The versions [default: the newest complete one]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
+compact\t'A header, and no borders'
+csv\t'Comma-separated raw values'
+json\t'One array of objects'
+yaml\t'One list of mappings'"
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l all-versions -d 'Every version'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -s n -l dry-run -d 'Show the plan and change nothing'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -s y -l yes -d 'Do not ask'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l debug -d 'Log every request and decision'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l version -d 'The versions [default: the newest complete one]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
+compact\t'A header, and no borders'
+csv\t'Comma-separated raw values'
+json\t'One array of objects'
+yaml\t'One list of mappings'"
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l all-versions -d 'Every version'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -s n -l dry-run -d 'Show the plan and change nothing'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -s y -l yes -d 'Do not ask'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l debug -d 'Log every request and decision'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -217,6 +217,11 @@ fn command_hint(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<NotConfirmed>() {
         return error.hint().map(str::to_owned);
     }
+    if let Some(ServerConfigError::NotAdministrator) = error.downcast_ref::<ServerConfigError>() {
+        return Some(
+            "use the UNIX socket, or a client certificate without restrictions".to_owned(),
+        );
+    }
     match error.downcast_ref::<CommandError>()? {
         CommandError::NoSource { known, .. } if known.is_empty() => {
             Some("nothing has been backed up to this target yet".to_owned())

@@ -62,6 +62,12 @@ impl Program for args::Config {
             args::ConfigVerb::Diff(args) => command::config::diff(context, args).await,
             args::ConfigVerb::Restore(args) => command::config::restore(context, args).await,
             args::ConfigVerb::Delete(args) => command::config::delete(context, args).await,
+            args::ConfigVerb::Protect(args) => {
+                command::config::protect(context, args, Protection::On).await
+            }
+            args::ConfigVerb::Unprotect(args) => {
+                command::config::protect(context, args, Protection::Off).await
+            }
         }
     }
 }
@@ -87,19 +93,6 @@ impl Program for args::Volume {
     }
 }
 
-impl Program for args::All {
-    fn verbosity(&self) -> &args::Verbosity {
-        &self.verbosity
-    }
-
-    async fn run(self, context: &Context) -> Result<Exit, CommandError> {
-        match self.verb {
-            args::AllVerb::Create(args) => command::all::create(context, args).await,
-            args::AllVerb::List(args) => command::all::list(context, args).await,
-        }
-    }
-}
-
 impl Program for args::Prune {
     fn verbosity(&self) -> &args::Verbosity {
         &self.verbosity
@@ -118,11 +111,6 @@ impl Program for args::Verify {
     async fn run(self, context: &Context) -> Result<Exit, CommandError> {
         command::verify(context, self).await
     }
-}
-
-/// Runs `incus-backup-all`.
-pub fn all() -> ExitCode {
-    program::<args::All>()
 }
 
 /// Runs `incus-backup-prune`.

@@ -40,6 +40,9 @@ pub enum ConfigError {
     /// Something uses what was to be deleted.
     #[error("{0} is in use: it is kept")]
     InUse(Box<ObjectId>),
+    /// This client sees only a part of the server, and is not told of the rest.
+    #[error("only administrators are shown the whole of a server's configuration")]
+    NotAdministrator,
     /// This client may not see the server's keys.
     #[error("this client may not see the server's keys")]
     NoServerKeys,

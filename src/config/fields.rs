@@ -93,7 +93,7 @@ pub(super) fn fields(kind: ObjectKind) -> Fields {
         ObjectKind::ClusterGroup => ("name", &["config", "description", "members"], &[]),
         ObjectKind::ClusterMember => (
             "server_name",
-            &["config", "description", "failure_domain", "groups", "roles"],
+            &["config", "description", "failure_domain", "roles"],
             &[],
         ),
         ObjectKind::Warning => (

@@ -84,8 +84,9 @@ pub(super) fn from_api(
     if kind.is_in_project() {
         let inherited = parent.and_then(|parent| parent.project.clone());
         id.project = Some(match text("project") {
-            Some(project) => project.parse()?,
-            None => inherited.unwrap_or_else(ProjectName::default_project),
+            // A zone that is asked for by name has an empty one (6.0).
+            Some(project) if !project.is_empty() => project.parse()?,
+            _ => inherited.unwrap_or_else(ProjectName::default_project),
         });
     }
     id.parent = parent.map(|parent| parent.name.clone());
@@ -111,8 +112,28 @@ pub(super) fn from_api(
         };
         into.insert(field.to_owned(), value);
     }
+    // A server of another version may lack a field that says nothing.
+    for field in of_kind.set {
+        let set = &mut object.set;
+        if let Some(empty) = empty(field)
+            && set.get(*field).is_none_or(Value::is_null)
+        {
+            set.insert((*field).to_owned(), empty);
+        }
+    }
     settle(&id, &mut object);
     Ok((id, object))
+}
+
+/// What a field is where nothing is said.
+fn empty(field: &str) -> Option<Value> {
+    match field {
+        "config" | "devices" | "properties" => Some(Value::Object(Fields::new())),
+        "addresses" | "aliases" | "backends" | "egress" | "entries" | "ingress" | "members"
+        | "ports" | "profiles" | "projects" | "roles" => Some(Value::Array(Vec::new())),
+        "description" => Some(Value::from("")),
+        _ => None,
+    }
 }
 
 /// Whether objects of a kind are on one cluster member each.
@@ -207,12 +228,27 @@ fn settle_roles(object: &mut Object) {
     object.own.insert("roles".to_owned(), Value::Array(own));
 }
 
-/// Sorts what has no order of its own, and writes an empty configuration in one way.
+/// Takes out of an item of a list what says nothing: a server of another version does not have it, and
+/// in Go a field that is absent is empty, false or nought.
+fn tidy_item(item: &Value) -> Value {
+    let mut item = tidy("", item);
+    if let Some(fields) = item.as_object_mut() {
+        fields.retain(|_, value| {
+            let nothing = [
+                Value::Null,
+                Value::from(""),
+                Value::from(false),
+                Value::from(0),
+            ];
+            !nothing.contains(value) && value.as_array().is_none_or(|items| !items.is_empty())
+        });
+    }
+    item
+}
+
+/// Sorts what has no order of its own.
 pub(super) fn tidy(field: &str, value: &Value) -> Value {
     match value {
-        Value::Null if field == "config" || field == "devices" || field == "properties" => {
-            Value::Object(Fields::new())
-        }
         Value::Object(map) => {
             let mut sorted: Fields = map
                 .iter()
@@ -222,7 +258,7 @@ pub(super) fn tidy(field: &str, value: &Value) -> Value {
             Value::Object(sorted)
         }
         Value::Array(items) => {
-            let mut items: Vec<Value> = items.iter().map(|item| tidy("", item)).collect();
+            let mut items: Vec<Value> = items.iter().map(tidy_item).collect();
             if SETS.contains(&field) {
                 items.sort_by_key(ToString::to_string);
             }
@@ -261,6 +297,28 @@ mod tests {
                 r#""state":{"managed":true,"status":"Created","used_by":["a","b"]}}"#
             )
         );
+    }
+
+    #[test]
+    fn what_says_nothing_is_as_good_as_absent() {
+        let forward = |port: Value| {
+            let raw = json!({ "listen_address": "10.0.0.5", "ports": [port], "description": "" });
+            let parent = ObjectId::in_project(
+                ObjectKind::Network,
+                ProjectName::default_project(),
+                "br0".parse().unwrap(),
+            );
+            from_api(ObjectKind::NetworkForward, &raw, Some(&parent))
+                .unwrap()
+                .1
+        };
+        let older = forward(json!({ "listen_port": "80", "description": "" }));
+        let newer = forward(json!({ "listen_port": "80", "description": "", "snat": false }));
+        assert_eq!(older, newer);
+        assert_eq!(older.set["ports"], json!([{ "listen_port": "80" }]));
+        assert_eq!(older.set["config"], json!({}), "absent, and so empty");
+        let natted = forward(json!({ "listen_port": "80", "snat": true }));
+        assert_ne!(natted, newer);
     }
 
     #[rstest]

@@ -4,7 +4,8 @@
 //!
 //! A kind that cannot be read is recorded as such, never as empty: a restore from a backup that
 //! says "no networks" would call every network an extra one. What a server lacks (an extension, a
-//! cluster, peerings on a bridge) is empty in truth, and told apart from what it refuses.
+//! cluster, peerings on a bridge) is empty in truth, and told apart from what it refuses. Who is no
+//! administrator is given filtered lists without a word, and so is refused here.
 
 use std::collections::BTreeMap;
 
@@ -36,6 +37,11 @@ fn extension(kind: ObjectKind) -> Option<&'static str> {
 /// Reads everything that is declared on a server. What cannot be read is told in the document.
 pub async fn read(client: &Client) -> Result<Document, ConfigError> {
     let mut document = Document::default();
+    if let Err(incus::Error::Refused { code: 403, .. }) =
+        client.objects(ObjectKind::Warning, Within::Server).await
+    {
+        return Err(ConfigError::NotAdministrator);
+    }
     let reader = Reader::of(client).await?;
     for kind in ObjectKind::ALL {
         let section = match reader.kind(kind, &document).await {
@@ -85,8 +91,8 @@ impl<'a> Reader<'a> {
         let Some((raw, etag)) = self.client.object(id).await? else {
             return Ok(None);
         };
-        let (found, object) = from_api(id.kind, &raw, id.parent_id().as_ref())?;
-        let one = Objects::from([(found, object)]);
+        let (_, object) = from_api(id.kind, &raw, id.parent_id().as_ref())?;
+        let one = Objects::from([(id.clone(), object)]);
         let whole = self.with_parts(id.kind, one).await?;
         Ok(whole.into_values().next().map(|object| (object, etag)))
     }

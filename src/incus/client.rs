@@ -35,9 +35,6 @@ pub struct ServerInfo {
     pub architectures: Vec<String>,
     /// Whether it trusts this client.
     pub trusted: bool,
-    /// Whether this client may change projects and what belongs to none: only those who may are shown
-    /// the server's own configuration.
-    pub administrator: bool,
 }
 
 #[derive(Deserialize)]
@@ -46,8 +43,6 @@ struct Answer {
     api_extensions: Option<Vec<String>>,
     #[serde(default)]
     auth: String,
-    #[serde(default)]
-    config: Option<Value>,
     #[serde(default)]
     environment: Option<Surroundings>,
 }
@@ -89,7 +84,6 @@ impl ServerInfo {
             clustered: around.server_clustered,
             architectures: around.architectures.unwrap_or_default(),
             trusted,
-            administrator: answer.config.is_some(),
         })
     }
 }

@@ -199,7 +199,6 @@ fn unknown() -> ServerInfo {
         clustered: false,
         architectures: Vec::new(),
         trusted: false,
-        administrator: false,
     }
 }
 

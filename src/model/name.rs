@@ -108,12 +108,6 @@ impl From<&InstanceName> for ResourceName {
     }
 }
 
-impl From<&ProjectName> for ResourceName {
-    fn from(name: &ProjectName) -> Self {
-        Self(name.0.clone())
-    }
-}
-
 impl ProjectName {
     /// The project that every server has: `default`.
     pub fn default_project() -> Self {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::model::{InstanceName, InvalidName, InvalidOwner, Liveness, Owner, ResourceName, RunId};
 
@@ -130,26 +129,17 @@ pub fn volume_name(run: &RunId, number: usize) -> Result<ResourceName, InvalidNa
     format!("{PREFIX}{}-{number}", run.short()).parse()
 }
 
-/// The name of a server-side backup that a process makes: one that it has not given before.
-///
-/// The server tells the backups that it keeps apart by the instance's name, but not by its project
-/// (`instances_backups`, seen on 6.0.4 and 7.0.2): two of one name, of instances of one name in two
-/// projects, cannot be there at once.
+/// The name of the server-side backup that a process makes of an instance.
 pub fn backup_name(owner: &Owner) -> String {
-    static NEXT: AtomicUsize = AtomicUsize::new(1);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("{PREFIX}{}-{number}", owner.tag())
+    format!("{PREFIX}{}", owner.tag())
 }
 
 /// Whether a server-side backup was made by a process of this machine that has ended.
 ///
 /// Those of other machines are left to their expiry.
 pub fn is_left_over_backup(name: &str) -> bool {
-    let tag = name
-        .strip_prefix(PREFIX)
-        .and_then(|rest| rest.rsplit_once('-'))
-        .map(|(tag, _)| tag);
-    tag.is_some_and(|tag| Owner::liveness_of_tag(tag) == Liveness::Dead)
+    name.strip_prefix(PREFIX)
+        .is_some_and(|tag| Owner::liveness_of_tag(tag) == Liveness::Dead)
 }
 
 #[cfg(test)]
@@ -192,14 +182,7 @@ mod tests {
     #[test]
     fn a_backup_of_this_process_is_not_left_over() {
         let owner = Owner::current(&RunId::begin());
-        let name = backup_name(&owner);
-        assert_ne!(name, backup_name(&owner));
-        assert!(!is_left_over_backup(&name));
-        // The start of the process, the last but one, tells it from a later one with its id.
-        let mut parts: Vec<&str> = name.split('-').collect();
-        let start = parts.len() - 2;
-        parts[start] = "1";
-        assert!(is_left_over_backup(&parts.join("-")));
+        assert!(!is_left_over_backup(&backup_name(&owner)));
         assert!(!is_left_over_backup("nightly"));
     }
 

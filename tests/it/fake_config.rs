@@ -126,3 +126,34 @@ fn a_manifest_of_a_later_format_says_what_is_needed() {
         ran.stderr
     );
 }
+
+#[test]
+fn a_version_can_be_verified_protected_and_deleted() {
+    let world = World::new();
+    world.run(&["create", "--yes"]).exits(0);
+    let verify = |code| {
+        let mut command = command(env!("CARGO_BIN_EXE_incus-backup-verify"));
+        command.args(["--level", "full"]).env(
+            "INCUS_BACKUP_TARGET",
+            format!("dir:{}", world.root().display()),
+        );
+        Ran::of(&command.output().unwrap()).exits(code);
+    };
+    verify(0);
+    world.run(&["protect", "--yes"]).exits(0);
+    world
+        .run(&["delete", "--all-versions", "--force", "--yes"])
+        .exits(1);
+    world.run(&["unprotect", "--yes"]).exits(0);
+    // It is the last one that is complete.
+    world.run(&["delete", "--all-versions", "--yes"]).exits(1);
+    let file = world.version().join("networks.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("default", "DEFAULT")).unwrap();
+    verify(4);
+    world
+        .run(&["delete", "--all-versions", "--force", "--yes"])
+        .exits(0);
+    let left = world.run(&["list", "-f", "json"]).exits(0);
+    assert_eq!(left.rows(), Vec::<serde_json::Value>::new());
+}

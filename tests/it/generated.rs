@@ -8,17 +8,16 @@ use std::path::{Path, PathBuf};
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 use incus_backup::cli::Dispatcher;
-use incus_backup::cli::args::{All, Config, Instance, Prune, Verify, Volume};
+use incus_backup::cli::args::{Config, Instance, Prune, Verify, Volume};
 
 use crate::lab::variable;
 
-fn commands() -> [Command; 7] {
+fn commands() -> [Command; 6] {
     [
         Dispatcher::command(),
         Instance::command(),
         Config::command(),
         Volume::command(),
-        All::command(),
         Prune::command(),
         Verify::command(),
     ]

@@ -609,3 +609,90 @@ async fn real_config_what_changed_since_the_plan_is_not_overwritten() {
         None
     );
 }
+
+#[test]
+fn real_config_what_was_changed_is_changed_back() {
+    let Some(daemon) = Daemon::start() else {
+        return;
+    };
+    daemon.script(FILL);
+    daemon.trust("https", "127.0.0.1:8443");
+    daemon.config(&["create", "--yes"]).exits(0);
+    let certificate = daemon.query("/1.0/certificates?recursion=1")[0]["fingerprint"].clone();
+    let certificate = format!("/1.0/certificates/{}", certificate.as_str().unwrap());
+    daemon.incus(&[
+        "query",
+        "-X",
+        "PATCH",
+        "-d",
+        r#"{"restricted":true,"projects":["own"]}"#,
+        &certificate,
+    ]);
+    daemon.script(
+        "storage set default --property description=x
+         project set own user.a=1
+         project set limited limits.instances=7
+         project set limited --property description=x
+         network acl rule remove web ingress --force
+         network acl rule add web egress action=reject
+         network zone set example.net dns.nameservers=ns.example.net
+         network zone record entry add example.net www A 10.9.9.8
+         network set br0 ipv4.dhcp=false
+         network forward port remove br0 10.166.9.9 tcp 80
+         network forward set br0 10.166.9.9 --property description=x
+         storage volume set default data user.a=1
+         profile device remove vols data
+         profile unset default environment.X
+         profile set default limits.memory=64MiB
+         profile delete vols
+         config set user.note=other
+         config unset user.api.token",
+    );
+    let changed = differences(&daemon.config(&["diff", "-f", "json"]).exits(0));
+    assert_eq!(changed.len(), 14, "{changed:#?}");
+    let ran = daemon.config(&["restore", "--yes", "-f", "json"]).exits(0);
+    assert_eq!(done(&ran).len(), 15, "{:#?}", done(&ran));
+    assert_eq!(
+        differences(&daemon.config(&["diff", "-f", "json"]).exits(0)),
+        Vec::<String>::new()
+    );
+    // The running daemon keeps what it chose for itself.
+    let pool = daemon.query("/1.0/storage-pools/tank");
+    assert!(
+        pool["config"]["source"]
+            .as_str()
+            .unwrap()
+            .ends_with("/disks/tank.img")
+    );
+}
+
+#[test]
+fn real_config_a_client_that_may_not_see_all_is_told_so() {
+    let Some(daemon) = Daemon::start() else {
+        return;
+    };
+    daemon.script(FILL);
+    daemon.incus(&["config", "set", "core.https_address", "127.0.0.1:8443"]);
+    let token = daemon.incus(&[
+        "config",
+        "trust",
+        "add",
+        "tenant",
+        "--restricted",
+        "--projects",
+        "own",
+        "--quiet",
+    ]);
+    let token = token.lines().last().unwrap();
+    daemon.incus(&["remote", "add", "tenant", token, "--quiet"]);
+    // It is given lists without what it may not see, and no error.
+    for verb in [
+        &["create", "tenant:", "--yes"][..],
+        &["diff", "tenant:", "local:"],
+    ] {
+        let ran = daemon.config(verb).exits(1);
+        assert!(ran.stderr.contains("only administrators"), "{}", ran.stderr);
+        assert_eq!(ran.stdout, "");
+    }
+    assert!(!daemon.root().exists());
+}

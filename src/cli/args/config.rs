@@ -52,6 +52,12 @@ pub enum ConfigVerb {
     /// Delete stored versions
     #[command(visible_alias = "rm")]
     Delete(ConfigDelete),
+    /// Protect stored versions from being deleted
+    #[command(after_help = "Example:\n  incus-backup-config protect --version 20260131T235959Z")]
+    Protect(ConfigProtect),
+    /// Take the protection of stored versions back
+    #[command(after_help = "Example:\n  incus-backup-config unprotect --all-versions")]
+    Unprotect(ConfigProtect),
 }
 
 /// Which objects are meant.
@@ -303,6 +309,32 @@ pub struct ConfigDelete {
     /// Allow what is refused by default; each refusal says when this would allow it
     #[arg(long)]
     pub force: bool,
+    /// Answers
+    #[command(flatten)]
+    pub answers: Answers,
+    /// Output
+    #[command(flatten)]
+    pub rows: Rows,
+}
+
+/// Protect stored versions from being deleted, or take that back
+#[derive(Debug, Args)]
+pub struct ConfigProtect {
+    /// Of this server
+    #[arg(value_name = "REMOTE:")]
+    pub remote: Option<String>,
+    /// The versions [default: the newest complete one]
+    #[arg(long = "version", value_name = "VERSION")]
+    pub versions: Vec<Version>,
+    /// Every version
+    #[arg(long, conflicts_with = "versions")]
+    pub all_versions: bool,
+    /// Where
+    #[command(flatten)]
+    pub target: TargetChoice,
+    /// Of which server
+    #[command(flatten)]
+    pub source: SourceChoice,
     /// Answers
     #[command(flatten)]
     pub answers: Answers,

@@ -1,6 +1,5 @@
 //! What can be said on the command line, one file per verb; flags that verbs share are in `common`.
 
-mod all;
 mod common;
 mod config;
 mod create;
@@ -14,13 +13,12 @@ mod show;
 mod verify;
 mod volume;
 
-pub use all::{All, AllVerb, CreateAll};
 pub use common::{
     Answers, Chosen, Output, ProjectScope, Rows, SourceChoice, TargetChoice, Verbosity,
 };
 pub use config::{
-    Config, ConfigCreate, ConfigDelete, ConfigDiff, ConfigList, ConfigRestore, ConfigShow,
-    ConfigVerb, ObjectScope,
+    Config, ConfigCreate, ConfigDelete, ConfigDiff, ConfigList, ConfigProtect, ConfigRestore,
+    ConfigShow, ConfigVerb, ObjectScope,
 };
 pub use create::Create;
 pub use delete::Delete;

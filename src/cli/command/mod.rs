@@ -1,6 +1,5 @@
 //! What each verb does: from its arguments to a report.
 
-pub(super) mod all;
 pub(super) mod config;
 mod create;
 mod delete;

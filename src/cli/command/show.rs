@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use super::source::{choose, project_of, versions};
+use super::source::{choose, versions};
 use crate::cli::args::Show;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -26,8 +26,7 @@ pub(in crate::cli) async fn show(
             "show needs the name of one {kind}"
         )));
     }
-    let project = project_of(context, arguments, args.project.as_ref())?;
-    let stored = versions(&target, &choice, kind, project.as_ref()).await?;
+    let stored = versions(&target, &choice, kind, args.project.as_ref()).await?;
     let stored = pick(&args, &stored)?;
     let Some(manifest) = &stored.manifest else {
         return Err(CommandError::NoVersion(format!(

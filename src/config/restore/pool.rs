@@ -85,12 +85,10 @@ pub(super) fn plan(planner: Planner<'_>, id: &ObjectId, wanted: &Object) -> Vec<
 }
 
 /// Whether a cluster knows of it, but it is not made yet: an earlier run was stopped between the two
-/// steps.
+/// steps, or failed at the second on some member.
 pub(super) fn is_pending(object: &Object) -> bool {
-    object
-        .state
-        .get("status")
-        .is_some_and(|status| status == "Pending")
+    let status = object.state.get("status").and_then(Value::as_str);
+    matches!(status, Some("Pending" | "Errored"))
 }
 
 /// The configuration of a pool or network, or those of its cluster members.

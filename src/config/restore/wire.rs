@@ -55,6 +55,10 @@ pub(super) fn replace_body(id: &ObjectId, object: &Object, current: &Object) -> 
             keep_features(&mut body, current);
         }
         ObjectKind::ClusterMember => {
+            // Which groups it is in is said by the groups.
+            if let Some(groups) = current.state.get("groups") {
+                body.insert("groups".to_owned(), groups.clone());
+            }
             let own = current.own.get("roles").and_then(Value::as_array);
             if let Some(Value::Array(roles)) = body.get_mut("roles") {
                 roles.extend(own.into_iter().flatten().cloned());

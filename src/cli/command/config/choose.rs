@@ -1,9 +1,8 @@
 //! Which stored configuration a command means.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::super::source;
+use super::super::source::{self, of_one_source};
 use crate::cli::context::Context;
 use crate::cli::failure::CommandError;
 use crate::list::newest_complete;
@@ -31,22 +30,6 @@ pub(super) fn only_remotes(arguments: &[String]) -> Result<(), CommandError> {
             "a configuration has no name: write `{name}:` for the remote"
         ))),
     }
-}
-
-/// Refuses versions of several servers.
-pub(super) fn of_one_source(stored: &[Stored]) -> Result<(), CommandError> {
-    let sources: BTreeSet<&str> = stored
-        .iter()
-        .map(|stored| stored.id.source.as_str())
-        .collect();
-    if sources.len() < 2 {
-        return Ok(());
-    }
-    let names: Vec<&str> = sources.into_iter().collect();
-    Err(CommandError::Usage(format!(
-        "the target holds configurations of several servers; say which with --from: {}",
-        names.join(", ")
-    )))
 }
 
 /// The version that is meant: the one asked for, or the newest complete one.

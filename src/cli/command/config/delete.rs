@@ -1,7 +1,8 @@
 //! `delete`.
 
 use super::super::delete::carry_out;
-use super::choose::{of_one_source, versions};
+use super::super::source::of_one_source;
+use super::choose::versions;
 use crate::cli::args::ConfigDelete;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
