@@ -59,7 +59,7 @@ impl Export<'_> {
     /// operation says so: the body alone may end cleanly after an error.
     async fn stream<C: Send + 'static>(
         &self,
-        sink: Sink<C>,
+        sink: Sink<StoredArchive<C>>,
     ) -> Result<StoredArchive<C>, BackupError> {
         let client = &self.context.client;
         let download = match client.direct_backup(self.what, &self.request(None)).await {
@@ -101,7 +101,7 @@ impl Export<'_> {
     /// A named backup is made on the server, downloaded and deleted, whatever happens.
     async fn named<C: Send + 'static>(
         &self,
-        sink: Sink<C>,
+        sink: Sink<StoredArchive<C>>,
     ) -> Result<StoredArchive<C>, BackupError> {
         let name = backup_name(&self.context.owner);
         if let Err(error) = self.make_and_download(&name, &sink).await {
@@ -125,7 +125,7 @@ impl Export<'_> {
     async fn make_and_download<C: Send + 'static>(
         &self,
         name: &str,
-        sink: &Sink<C>,
+        sink: &Sink<StoredArchive<C>>,
     ) -> Result<(), BackupError> {
         let Context { client, cancel, .. } = self.context;
         self.task.phase("exporting", None);
@@ -159,7 +159,7 @@ impl Export<'_> {
     async fn follow<C: Send + 'static>(
         &self,
         name: &str,
-        sink: &Sink<C>,
+        sink: &Sink<StoredArchive<C>>,
         ended: &AtomicBool,
     ) -> Result<u64, BackupError> {
         let Context { client, cancel, .. } = self.context;
@@ -186,7 +186,7 @@ impl Export<'_> {
     async fn download<C: Send + 'static>(
         &self,
         name: &str,
-        sink: &Sink<C>,
+        sink: &Sink<StoredArchive<C>>,
         mut offset: u64,
     ) -> Result<(), BackupError> {
         let Context {

@@ -47,20 +47,57 @@ pub(super) struct Writing {
     pub(super) threads: NonZeroUsize,
 }
 
-/// A worker that checks, rewrites, compresses, hashes and writes what is sent to it.
-pub(super) struct Sink<C> {
+/// A worker that makes a `T` of what is sent to it.
+pub(super) struct Sink<T> {
     parts: mpsc::Sender<Part>,
-    worker: tokio::task::JoinHandle<Result<StoredArchive<C>, BackupError>>,
+    worker: tokio::task::JoinHandle<Result<T, BackupError>>,
 }
 
-impl<C: Send + 'static> Sink<C> {
-    /// Starts the worker; `passage` makes what checks the stream on its way.
+/// What comes to a worker.
+pub(super) struct Incoming {
+    parts: mpsc::Receiver<Part>,
+    received: u64,
+}
+
+impl Incoming {
+    /// The next chunk; nothing at the proper end. Blocks.
+    pub(super) fn next(&mut self) -> Result<Option<Chunk>, BackupError> {
+        match self.parts.blocking_recv() {
+            Some(Part::Data(chunk)) => {
+                self.received += chunk.len() as u64;
+                Ok(Some(chunk))
+            }
+            Some(Part::End) => Ok(None),
+            None => Err(BackupError::CutOff {
+                received: self.received,
+                cause: None,
+            }),
+        }
+    }
+}
+
+impl<C: Send + 'static> Sink<StoredArchive<C>> {
+    /// Starts a worker that checks, rewrites, compresses, hashes and writes; `passage` makes what
+    /// checks the stream on its way.
     pub(super) fn start<P: Passage<Frames, Contents = C>>(
         writing: Writing,
         passage: impl FnOnce(Frames) -> P + Send + 'static,
     ) -> Self {
+        Self::spawn(move |incoming| write(writing, passage, incoming))
+    }
+}
+
+impl<T: Send + 'static> Sink<T> {
+    /// Starts a worker.
+    pub(super) fn spawn(
+        work: impl FnOnce(Incoming) -> Result<T, BackupError> + Send + 'static,
+    ) -> Self {
         let (parts, incoming) = mpsc::channel(WAITING);
-        let worker = tokio::task::spawn_blocking(move || write(writing, passage, incoming));
+        let incoming = Incoming {
+            parts: incoming,
+            received: 0,
+        };
+        let worker = tokio::task::spawn_blocking(move || work(incoming));
         Self { parts, worker }
     }
 
@@ -109,7 +146,7 @@ impl<C: Send + 'static> Sink<C> {
     }
 
     /// Says that the stream is complete, and waits until all of it is checked and durable.
-    pub(super) async fn finish(self) -> Result<StoredArchive<C>, BackupError> {
+    pub(super) async fn finish(self) -> Result<T, BackupError> {
         // A worker that has stopped no longer listens; its result says why.
         let _ = self.parts.send(Part::End).await;
         drop(self.parts);
@@ -130,7 +167,7 @@ impl<C: Send + 'static> Sink<C> {
 fn write<P: Passage<Frames>>(
     writing: Writing,
     passage: impl FnOnce(Frames) -> P,
-    mut parts: mpsc::Receiver<Part>,
+    mut incoming: Incoming,
 ) -> Result<StoredArchive<P::Contents>, BackupError> {
     let compression = match writing.compression {
         CompressionChoice::None => Compression::None,
@@ -139,21 +176,8 @@ fn write<P: Passage<Frames>>(
     let frames =
         FrameWriter::new(writing.file, compression, writing.threads).map_err(BackupError::Write)?;
     let mut pass = passage(frames);
-    let mut received = 0;
-    loop {
-        match parts.blocking_recv() {
-            Some(Part::Data(chunk)) => {
-                pass.write_all(&chunk).map_err(write_error)?;
-                received += chunk.len() as u64;
-            }
-            Some(Part::End) => break,
-            None => {
-                return Err(BackupError::CutOff {
-                    received,
-                    cause: None,
-                });
-            }
-        }
+    while let Some(chunk) = incoming.next()? {
+        pass.write_all(&chunk).map_err(write_error)?;
     }
     let (frames, contents) = pass.finish().map_err(BackupError::Archive)?;
     let (file, _) = frames.finish().map_err(BackupError::Write)?;

@@ -64,9 +64,19 @@ impl<C: Send + 'static> Upload<C> {
         task: Arc<dyn Task>,
         passage: impl FnOnce(Withhold) -> P + Send + 'static,
     ) -> Self {
+        Self::spawn(source.version, move |withhold| {
+            read(&source, passage(withhold), task)
+        })
+    }
+
+    /// Begins a body that is written by `write`, which gives back what it wrote to once all of it is
+    /// known to be right: only then is the end of it sent.
+    pub(super) fn spawn(
+        version: Version,
+        write: impl FnOnce(Withhold) -> Result<(Withhold, C), Damage> + Send + 'static,
+    ) -> Self {
         let (sender, chunks) = mpsc::channel(WAITING);
         let unwanted = Arc::new(AtomicBool::new(false));
-        let version = source.version;
         let gone = unwanted.clone();
         let worker = tokio::task::spawn_blocking(move || {
             let withhold = Withhold {
@@ -74,7 +84,10 @@ impl<C: Send + 'static> Upload<C> {
                 unwanted: gone,
                 held: BytesMut::with_capacity(2 * CHUNK),
             };
-            let read = read(&source, passage(withhold), task);
+            let read = write(withhold).and_then(|(withhold, contents)| {
+                withhold.release().map_err(Damage::Read)?;
+                Ok(contents)
+            });
             if read.is_err() {
                 // The body must not end as if it were whole.
                 let _ = sender.blocking_send(Err(io::Error::other("the archive is damaged")));
@@ -109,11 +122,9 @@ fn read<P: Passage<Withhold>>(
     source: &Source,
     passage: P,
     task: Arc<dyn Task>,
-) -> Result<P::Contents, Damage> {
+) -> Result<(Withhold, P::Contents), Damage> {
     let archive = source.manifest.archive.as_ref().ok_or(Damage::Digest)?;
-    let (withhold, contents) = retrieve::archive(&*source.opened, archive, passage, task)?;
-    withhold.release().map_err(Damage::Read)?;
-    Ok(contents)
+    retrieve::archive(&*source.opened, archive, passage, task)
 }
 
 /// Sends what is written in chunks, but keeps the last [`CHUNK`] of it until it is released.
