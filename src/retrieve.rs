@@ -28,6 +28,9 @@ pub enum Damage {
     /// It unfolds to more than was written.
     #[error("it holds more than the {0} that its manifest gives")]
     Size(Bytes),
+    /// The record of what is described is not one.
+    #[error("its record cannot be understood")]
+    Record(#[source] serde_json::Error),
     /// It is not what was written.
     #[error("its SHA-256 is not the one that its manifest gives")]
     Digest,

@@ -2,8 +2,8 @@
 
 use super::hooks::HookError;
 use crate::archive::ArchiveError;
-use crate::incus::{self, Exportable};
-use crate::model::{Bytes, InstanceName, InvalidName, ProjectName};
+use crate::incus::{self, Exportable, InvalidMultipart};
+use crate::model::{Bytes, InstanceName, InvalidName, ProjectName, Sha256};
 use crate::target::TargetError;
 use crate::temporary::{ChangeError, PauseError};
 
@@ -65,6 +65,23 @@ pub enum BackupError {
         #[source]
         cause: Option<incus::Error>,
     },
+    /// The image was there when the plan was made.
+    #[error("image `{0}` no longer exists: the plan is outdated")]
+    NoImage(Sha256),
+    /// What the server sent is not the image that was asked for.
+    #[error("what the server sent has the fingerprint {actual}, not {expected}")]
+    Fingerprint {
+        /// What was asked for.
+        expected: Sha256,
+        /// What came.
+        actual: Sha256,
+    },
+    /// What the server sent is not an image in two parts.
+    #[error("what the server sent is not a split image")]
+    Parts(#[from] InvalidMultipart),
+    /// The parts of a split image are others than those that there are.
+    #[error("what the server sent is not a split image: it has a part `{0}`")]
+    Part(String),
     /// Nothing came for a long time.
     #[error("the server sent nothing for {0} seconds")]
     Stalled(u64),

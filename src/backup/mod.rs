@@ -26,6 +26,7 @@ mod error;
 mod export;
 mod gather;
 mod hooks;
+pub mod image;
 mod method;
 mod plan;
 mod record;

@@ -93,6 +93,28 @@ impl Program for args::Volume {
     }
 }
 
+impl Program for args::Image {
+    fn verbosity(&self) -> &args::Verbosity {
+        &self.verbosity
+    }
+
+    async fn run(self, context: &Context) -> Result<Exit, CommandError> {
+        match self.verb {
+            args::ImageVerb::Create(args) => command::image::create(context, args).await,
+            args::ImageVerb::List(args) => command::list(context, args, Kind::Image).await,
+            args::ImageVerb::Show(args) => command::show(context, args, Kind::Image).await,
+            args::ImageVerb::Restore(args) => command::image::restore(context, args).await,
+            args::ImageVerb::Delete(args) => command::delete(context, args, Kind::Image).await,
+            args::ImageVerb::Protect(args) => {
+                command::protect(context, args, Kind::Image, Protection::On).await
+            }
+            args::ImageVerb::Unprotect(args) => {
+                command::protect(context, args, Kind::Image, Protection::Off).await
+            }
+        }
+    }
+}
+
 impl Program for args::Prune {
     fn verbosity(&self) -> &args::Verbosity {
         &self.verbosity
@@ -126,6 +148,11 @@ pub fn verify() -> ExitCode {
 /// Runs `incus-backup-config`.
 pub fn config() -> ExitCode {
     program::<args::Config>()
+}
+
+/// Runs `incus-backup-image`.
+pub fn image() -> ExitCode {
+    program::<args::Image>()
 }
 
 /// Runs `incus-backup-instance`.

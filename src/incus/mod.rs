@@ -46,7 +46,7 @@ pub use export::{
 pub use exportable::Exportable;
 pub use image::{Image, ImageAlias, ImageDownload, ImageLayout, ImageUpload};
 pub use instance::{Device, ETag, Instance, InstanceSnapshot, StateChange};
-pub use multipart::{Framing, InvalidMultipart, Multipart, Piece};
+pub use multipart::{Framing, InvalidMultipart, Multipart, Piece, parameter};
 pub use object::{Pool, Profile, Project};
 pub use operation::{Operation, OperationError};
 pub use server::ServerDocument;

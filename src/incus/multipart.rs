@@ -11,6 +11,11 @@
 #[error("the parts of the answer cannot be told apart: {0}")]
 pub struct InvalidMultipart(&'static str);
 
+impl InvalidMultipart {
+    /// It breaks off.
+    pub const UNENDED: Self = Self("they have no end");
+}
+
 /// How large the headers of a part may be.
 const HEADERS: usize = 16 * 1024;
 
@@ -155,7 +160,7 @@ fn begin(headers: &[u8]) -> Result<Piece<'static>, InvalidMultipart> {
 }
 
 /// The value of a parameter of a header such as `inline; filename="a\"b"`, quoted or not.
-pub(super) fn parameter(header: &str, wanted: &str) -> Option<String> {
+pub fn parameter(header: &str, wanted: &str) -> Option<String> {
     let mut rest = header.split_once(';')?.1;
     loop {
         let (key, value) = rest.split_once('=')?;
@@ -194,8 +199,8 @@ pub struct Framing {
 }
 
 impl Framing {
-    /// A framing with a boundary, of hexadecimal digits that no file has in it but by a chance of
-    /// one in 2^128 or less.
+    /// A framing with this boundary, of at most 70 letters and digits that the parts do not have in
+    /// them.
     pub fn new(boundary: String) -> Self {
         Self { boundary }
     }

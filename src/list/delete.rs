@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::model::{ResourceId, Version};
+use crate::model::{Kind, ResourceId, Version};
 use crate::plan::{Action, Approved, Failure, Outcome, Plan, Report, Row, Step};
 use crate::progress::Cancel;
 use crate::target::{State, Stored, StoredId, Target};
@@ -85,7 +85,13 @@ fn plan_one(
             let reason = "no complete version would be left; --force deletes it all the same";
             return Step::rest(row(Action::Refuse).because(reason));
         }
-        let row = row(Action::Delete).because(&format!("frees {}", stored.stored_size));
+        let shared = match resource.kind() {
+            // Versions of the same image have its files in common.
+            Kind::Image => ", but for what other versions share",
+            _ => "",
+        };
+        let reason = format!("frees {}{shared}", stored.stored_size);
+        let row = row(Action::Delete).because(&reason);
         Step::work(
             row,
             DeleteWork {

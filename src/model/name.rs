@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Sha256;
+
 /// A text that cannot be the name of what it was given for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a valid {what} name: {reason}")]
@@ -105,6 +107,13 @@ name!(
 impl From<&InstanceName> for ResourceName {
     fn from(name: &InstanceName) -> Self {
         Self(name.0.clone())
+    }
+}
+
+impl From<&Sha256> for ResourceName {
+    /// What an image is called: its fingerprint.
+    fn from(fingerprint: &Sha256) -> Self {
+        Self(fingerprint.to_string())
     }
 }
 

@@ -5,7 +5,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{InstanceName, InvalidName, PoolName, ProjectName, ResourceName, encode_component};
+use super::{
+    AliasName, InstanceName, InvalidName, PoolName, ProjectName, ResourceName, encode_component,
+};
 
 /// The kinds of things that a server holds and a target keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -167,6 +169,17 @@ impl ResourceId {
         }
     }
 
+    /// What was asked for as an image and is none: named so, where that can be a name. An alias with a
+    /// slash in it cannot.
+    pub fn unknown_image(project: ProjectName, asked: &str) -> Self {
+        Self {
+            kind: Kind::Image,
+            project: Some(project),
+            pool: None,
+            name: asked.parse().ok(),
+        }
+    }
+
     /// The configuration of a server.
     pub fn config() -> Self {
         Self {
@@ -224,12 +237,12 @@ impl fmt::Display for ResourceId {
 }
 
 /// What a resource is called on the command line: `NAME`, or `POOL/NAME` for kinds in pools; an image
-/// by the beginning of its fingerprint.
+/// by the beginning of its fingerprint, or by an alias, which only its versions know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     kind: Kind,
     pool: Option<PoolName>,
-    name: ResourceName,
+    name: String,
 }
 
 impl Subject {
@@ -246,18 +259,23 @@ impl Subject {
             }
             _ => (None, text),
         };
-        Ok(Self {
-            kind,
-            pool,
-            name: name.parse()?,
-        })
+        let name = match kind {
+            Kind::Image => name.parse::<AliasName>()?.into(),
+            _ => name.parse::<ResourceName>()?.into(),
+        };
+        Ok(Self { kind, pool, name })
+    }
+
+    /// The name as it was written, without the pool.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Whether a resource is called so, in whatever project.
     pub fn names(&self, resource: &ResourceId) -> bool {
         let fits = |name: &ResourceName| match self.kind {
-            Kind::Image => name.as_str().starts_with(self.name.as_str()),
-            _ => *name == self.name,
+            Kind::Image => name.as_str().starts_with(&self.name),
+            _ => name.as_str() == self.name,
         };
         resource.kind() == self.kind
             && resource.pool() == self.pool.as_ref()
@@ -270,7 +288,8 @@ impl Subject {
             kind: self.kind,
             project: Some(project),
             pool: self.pool.clone(),
-            name: Some(self.name.clone()),
+            // An alias with a slash in it is not the name of a resource.
+            name: self.name.parse().ok(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::archive::ArchiveError;
 use crate::incus::{self, Exportable};
-use crate::model::{InstanceName, InvalidName, ProjectName, Version};
+use crate::model::{InstanceName, InvalidName, ProjectName, Sha256, Version};
 use crate::retrieve::Damage;
 use crate::target::TargetError;
 use crate::temporary::ChangeError;
@@ -25,6 +25,12 @@ pub enum RestoreError {
     /// An instance has taken the name since the plan was made.
     #[error("instance `{0}` exists now: the plan is outdated")]
     Taken(InstanceName),
+    /// An image has come since the plan was made.
+    #[error("image `{0}` exists now: the plan is outdated")]
+    ImageTaken(Sha256),
+    /// An image has gone since the plan was made, or did not come.
+    #[error("image `{0}` is not on the server")]
+    NoImage(Sha256),
     /// The instance to be replaced has gone since the plan was made.
     #[error("instance `{0}` is gone: the plan is outdated")]
     Gone(InstanceName),

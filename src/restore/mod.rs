@@ -18,6 +18,7 @@ mod error;
 mod finish;
 mod fitting;
 mod gather;
+pub mod image;
 mod import;
 mod lacking;
 mod mapping;

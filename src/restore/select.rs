@@ -9,14 +9,20 @@ use crate::target::{State, Stored};
 
 /// Whether something that was asked for is refused because what is stored of it is damaged.
 pub fn lacks_undamaged(request: &Request, facts: &Facts) -> bool {
-    let is_damaged = |stored: &&Stored| match request.selection {
+    facts
+        .wanted
+        .iter()
+        .any(|(_, versions)| are_damaged(versions, request.selection))
+}
+
+/// Whether none of the versions that are meant can be restored, because of damage.
+pub(super) fn are_damaged(versions: &[Stored], selection: Selection) -> bool {
+    let is_damaged = |stored: &Stored| match selection {
         Selection::Exactly(version) => stored.id.version == version,
         Selection::Newest => true,
         Selection::AsOf(moment) => stored.id.version.timestamp() <= moment,
     } && stored.state == State::Damaged;
-    facts.wanted.iter().any(|(_, versions)| {
-        select(versions, request.selection).is_err() && versions.iter().any(|it| is_damaged(&it))
-    })
+    select(versions, selection).is_err() && versions.iter().any(is_damaged)
 }
 
 /// The version that is meant, or why there is none.

@@ -176,6 +176,17 @@ pub struct Stored {
     pub manifest: Option<Manifest>,
 }
 
+impl Stored {
+    /// Whether it is of an image that had this alias then.
+    pub fn has_alias(&self, alias: &str) -> bool {
+        let image = self
+            .manifest
+            .as_ref()
+            .and_then(|manifest| manifest.image.as_ref());
+        image.is_some_and(|image| image.aliases.iter().any(|known| known == alias))
+    }
+}
+
 /// Whether a version can be relied on, as far as a look tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {

@@ -6,7 +6,7 @@ use incus_backup::testing::fake::{FakeIncus, Fault, Series};
 use rstest::rstest;
 use tempfile::TempDir;
 
-use crate::lab::{Ran, command, program};
+use crate::lab::{Ran, command, program, program_for};
 
 /// A fake server and a target.
 pub struct World {
@@ -39,10 +39,20 @@ impl World {
         Ran::of(&self.command(arguments).output().unwrap())
     }
 
+    /// Runs the program for a kind, such as `image`.
+    pub fn run_for(&self, kind: &str, arguments: &[&str]) -> Ran {
+        Ran::of(&self.command_for(kind, arguments).output().unwrap())
+    }
+
     /// The program under test, with this world's server and target.
     pub fn command(&self, arguments: &[&str]) -> std::process::Command {
+        self.command_for("instance", arguments)
+    }
+
+    /// The program for a kind, with this world's server and target.
+    pub fn command_for(&self, kind: &str, arguments: &[&str]) -> std::process::Command {
         let target = format!("dir:{}", self.root().display());
-        let mut command = command(program());
+        let mut command = command(program_for(kind));
         command
             .args(arguments)
             .env_clear()

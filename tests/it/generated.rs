@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 use incus_backup::cli::Dispatcher;
-use incus_backup::cli::args::{Config, Instance, Prune, Verify, Volume};
+use incus_backup::cli::args::{Config, Image, Instance, Prune, Verify, Volume};
 
 use crate::lab::variable;
 
-fn commands() -> [Command; 6] {
-    [
+fn commands() -> Vec<Command> {
+    vec![
         Dispatcher::command(),
         Instance::command(),
         Config::command(),
+        Image::command(),
         Volume::command(),
         Prune::command(),
         Verify::command(),

@@ -13,6 +13,7 @@ pub struct Lab {
     instances: Vec<String>,
     projects: Vec<String>,
     profiles: Vec<String>,
+    images: Vec<(String, String)>,
 }
 
 /// What a run of a program gave.
@@ -75,6 +76,11 @@ pub fn program() -> &'static str {
     env!("CARGO_BIN_EXE_incus-backup-instance")
 }
 
+/// The path of the program for a kind, such as `image`.
+pub fn program_for(kind: &str) -> PathBuf {
+    Path::new(program()).with_file_name(format!("incus-backup-{kind}"))
+}
+
 /// A name that no other test has.
 pub fn unique(prefix: &str) -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -97,6 +103,7 @@ pub fn lab() -> Option<Lab> {
         instances: vec![],
         projects: vec![],
         profiles: vec![],
+        images: vec![],
     })
 }
 
@@ -135,9 +142,19 @@ impl Lab {
         Ran::of(&self.backup_command(arguments).output().unwrap())
     }
 
+    /// Runs the program for a kind with this test's target.
+    pub fn backup_of(&self, kind: &str, arguments: &[&str]) -> Ran {
+        Ran::of(&self.command_for(kind, arguments).output().unwrap())
+    }
+
     /// The program under test with this test's target, without a question.
     pub fn backup_command(&self, arguments: &[&str]) -> Command {
-        let mut command = command(program());
+        self.command_for("instance", arguments)
+    }
+
+    /// The program for a kind with this test's target.
+    pub fn command_for(&self, kind: &str, arguments: &[&str]) -> Command {
+        let mut command = command(program_for(kind));
         command
             .args(arguments)
             .env("INCUS_BACKUP_TARGET", self.target());
@@ -179,6 +196,24 @@ impl Lab {
             &format!("pool={pool}"),
         ]);
         name
+    }
+
+    /// Creates a project with this configuration, and nothing in it, that is deleted at the end.
+    pub fn project_with(&mut self, config: &[&str]) -> String {
+        let name = unique("p");
+        let mut arguments = vec!["project", "create", &name];
+        for setting in config {
+            arguments.extend(["-c", setting]);
+        }
+        self.incus(&arguments);
+        self.projects.push(name.clone());
+        name
+    }
+
+    /// Has an image of a project deleted at the end of the test.
+    pub fn adopt_image(&mut self, project: &str, fingerprint: &str) {
+        self.images
+            .push((project.to_owned(), fingerprint.to_owned()));
     }
 
     /// Creates a profile that is deleted at the end.
@@ -296,6 +331,10 @@ impl Drop for Lab {
     fn drop(&mut self) {
         for name in self.instances.drain(..) {
             let _ = command("incus").args(["delete", "-f", &name]).output();
+        }
+        for (project, fingerprint) in self.images.drain(..) {
+            let delete = ["--project", &project, "image", "delete", &fingerprint];
+            let _ = command("incus").args(delete).output();
         }
         for name in self.profiles.drain(..) {
             let _ = command("incus").args(["profile", "delete", &name]).output();

@@ -4,6 +4,7 @@ mod common;
 mod config;
 mod create;
 mod delete;
+mod image;
 mod instance;
 mod list;
 mod protect;
@@ -22,6 +23,7 @@ pub use config::{
 };
 pub use create::Create;
 pub use delete::Delete;
+pub use image::{CreateImage, Image, ImageVerb, RestoreImage};
 pub use instance::{Instance, Verb};
 pub use list::List;
 pub use protect::Protect;

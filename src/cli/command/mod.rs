@@ -3,6 +3,7 @@
 pub(super) mod config;
 mod create;
 mod delete;
+pub(super) mod image;
 mod list;
 mod protect;
 mod prune;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use super::source::{choose, versions};
+use super::source::{choose, must_be_one, versions};
 use crate::cli::args::Show;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -27,6 +27,8 @@ pub(in crate::cli) async fn show(
         )));
     }
     let stored = versions(&target, &choice, kind, args.project.as_ref()).await?;
+    let resources: Vec<_> = stored.iter().map(|it| it.id.resource.clone()).collect();
+    must_be_one(&args.name, &resources)?;
     let stored = pick(&args, &stored)?;
     let Some(manifest) = &stored.manifest else {
         return Err(CommandError::NoVersion(format!(

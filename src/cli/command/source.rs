@@ -100,12 +100,55 @@ pub(super) async fn versions(
         let reader = target.clone();
         blocking(move || reader.versions(&filter)).await??
     };
-    let wanted = |stored: &Stored| {
-        let resource = &stored.id.resource;
-        (subjects.is_empty() || subjects.iter().any(|subject| subject.names(resource)))
-            && project.is_none_or(|project| resource.project() == Some(project))
+    let mut stored = stored;
+    if let Some(project) = project {
+        stored.retain(|stored| stored.id.resource.project() == Some(project));
+    }
+    if !subjects.is_empty() {
+        let subjects = subjects.iter();
+        let meant: Vec<ResourceId> = subjects.flat_map(|it| called(it, &stored)).collect();
+        stored.retain(|stored| meant.contains(&stored.id.resource));
+    }
+    Ok(stored)
+}
+
+/// The resources that are called so; an image first by an alias that any of its versions has, then
+/// by its fingerprint.
+fn called(subject: &Subject, stored: &[Stored]) -> Vec<ResourceId> {
+    let resources = |fits: &dyn Fn(&Stored) -> bool| {
+        let mut found: Vec<ResourceId> = Vec::new();
+        for version in stored.iter().filter(|version| fits(version)) {
+            if !found.contains(&version.id.resource) {
+                found.push(version.id.resource.clone());
+            }
+        }
+        found
     };
-    Ok(stored.into_iter().filter(wanted).collect())
+    let aliased = resources(&|stored| stored.has_alias(subject.name()));
+    if aliased.is_empty() {
+        resources(&|stored| subject.names(&stored.id.resource))
+    } else {
+        aliased
+    }
+}
+
+/// Refuses a name that may mean several images.
+pub(super) fn must_be_one(text: &str, resources: &[ResourceId]) -> Result<(), CommandError> {
+    let mut names: Vec<&str> = resources
+        .iter()
+        .filter(|resource| resource.kind() == Kind::Image)
+        .filter_map(|resource| Some(resource.name()?.as_str()))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.len() < 2 {
+        return Ok(());
+    }
+    Err(CommandError::Usage(format!(
+        "`{text}` means {} stored images; say which: {}",
+        names.len(),
+        names.join(", ")
+    )))
 }
 
 /// The source that some versions are all of; two servers' are not mixed.
@@ -132,15 +175,15 @@ pub(super) fn resources(
     let mut resources: Vec<ResourceId> = Vec::new();
     for name in names {
         let subject = Subject::parse(kind, name)?;
-        let before = resources.len();
-        for version in stored {
-            let resource = &version.id.resource;
-            if subject.names(resource) && !resources.contains(resource) {
-                resources.push(resource.clone());
-            }
-        }
-        if resources.len() == before {
+        let called = called(&subject, stored);
+        must_be_one(name, &called)?;
+        if called.is_empty() {
             resources.push(subject.in_project(project.clone()));
+        }
+        for resource in called {
+            if !resources.contains(&resource) {
+                resources.push(resource);
+            }
         }
     }
     Ok(resources)
@@ -162,7 +205,8 @@ pub(super) async fn chosen(
     let all = blocking(move || reader.versions(&filter)).await??;
     let names = |name: &str, stored: &Stored| {
         let resource = &stored.id.resource;
-        Subject::parse(resource.kind(), name).is_ok_and(|subject| subject.names(resource))
+        stored.has_alias(name)
+            || Subject::parse(resource.kind(), name).is_ok_and(|subject| subject.names(resource))
     };
     let of_project = |stored: &Stored| {
         let own = stored.id.resource.project();

@@ -31,8 +31,10 @@ pub struct State {
     pub networks: Vec<String>,
     /// The custom volumes, as `POOL/NAME`.
     pub volumes: Vec<String>,
-    /// The images.
-    pub images: Vec<FakeImage>,
+    /// The images, by project and fingerprint.
+    pub images: BTreeMap<(String, String), FakeImage>,
+    /// What the aliases of images stand for and what is said of them, by project and name.
+    pub image_aliases: BTreeMap<(String, String), (String, String)>,
     /// The instances, by project and name.
     pub instances: BTreeMap<(String, String), FakeInstance>,
     /// The faults that wait.
@@ -75,7 +77,8 @@ impl State {
             profile_contents: BTreeMap::from([("default".to_owned(), default_profile())]),
             networks: vec!["incusbr0".to_owned()],
             volumes: Vec::new(),
-            images: vec![FakeImage::new("busybox", b"an image".to_vec())],
+            images: BTreeMap::new(),
+            image_aliases: BTreeMap::new(),
             instances: BTreeMap::new(),
             faults: Vec::new(),
             requests: Vec::new(),
@@ -87,6 +90,8 @@ impl State {
             next: 0,
         };
         state.add_pool("default", "dir");
+        let busybox = state.add_image("default", FakeImage::new(None, b"an image"));
+        state.add_image_alias("default", "busybox", &busybox);
         state
     }
 

@@ -1,0 +1,162 @@
+//! Does what was planned and agreed to.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::StreamExt as _;
+
+use super::finish::finish;
+use super::plan::{Work, image_of};
+use super::record;
+use super::send::Sending;
+use crate::incus::{Framing, Image, ImageUpload, OperationError};
+use crate::plan::{Approved, Failure, Outcome, Report, Row};
+use crate::progress::{Cancel, Task};
+use crate::restore::send::Upload;
+use crate::restore::{Context, RestoreError};
+use crate::target::Opened;
+
+/// Restores what the plan names. One that fails does not stop the others.
+pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
+    futures_util::stream::iter(plan.into_steps())
+        .map(|step| async move {
+            match step.into_parts() {
+                (row, Some(work)) if !context.cancel.is_cancelled() => {
+                    one(context, row, &work).await
+                }
+                (row, _) => Outcome::rest(row),
+            }
+        })
+        .buffered(context.options.parallel.get())
+        .collect::<Vec<Outcome>>()
+        .await
+        .into_iter()
+        .collect()
+}
+
+async fn one(context: &Context, row: Row, work: &Work) -> Outcome {
+    let begun = Instant::now();
+    let name = work.content.to_string();
+    let task: Arc<dyn Task> = context
+        .progress
+        .task(name.get(..12).unwrap_or(&name))
+        .into();
+    match restore(context, work, &task).await {
+        Ok(()) => {
+            let outcome = Outcome::done(row, begun.elapsed());
+            match image_of(&work.stored) {
+                Some((manifest, _)) => {
+                    outcome.stored(work.stored.stored_size, manifest.consistency)
+                }
+                None => outcome,
+            }
+        }
+        Err(RestoreError::Interrupted) => Outcome::interrupted(row),
+        Err(error) => Outcome::failed(row, Failure::new(error), begun.elapsed()),
+    }
+}
+
+async fn restore(context: &Context, work: &Work, task: &Arc<dyn Task>) -> Result<(), RestoreError> {
+    let (opened, record) = open(context, work).await?;
+    let client = &context.client;
+    if work.update {
+        return finish(client, work, &record, &*context.progress).await;
+    }
+    // One that came since the plan was made is not this run's to remove.
+    if client.image(&work.project, &work.content).await?.is_some() {
+        return Err(RestoreError::ImageTaken(work.content));
+    }
+    upload(context, work, (opened, &record), task).await?;
+    if let Err(error) = finish(client, work, &record, &*context.progress).await {
+        remove(context, work).await?;
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// Opens the version and reads the image's record.
+async fn open(context: &Context, work: &Work) -> Result<(Box<dyn Opened>, Image), RestoreError> {
+    let (target, id) = (context.target.clone(), work.stored.id.clone());
+    let version = id.version;
+    tokio::task::spawn_blocking(move || {
+        let opened = target.open(&id)?;
+        let record = record::read(&*opened);
+        let record = record.map_err(|cause| RestoreError::Damaged { version, cause })?;
+        Ok((opened, record))
+    })
+    .await
+    .map_err(|_| RestoreError::Worker)?
+}
+
+/// Sends the files. When this fails, no image came of it.
+async fn upload(
+    context: &Context,
+    work: &Work,
+    (opened, record): (Box<dyn Opened>, &Image),
+    task: &Arc<dyn Task>,
+) -> Result<(), RestoreError> {
+    let manifest = opened.manifest().clone();
+    task.phase("sending", Some(work.stored.stored_size.0));
+    let split = manifest
+        .image
+        .as_ref()
+        .is_some_and(|image| image.metadata.is_some());
+    // Digits that no file was made to hold; at most 70 of them are allowed.
+    let boundary = format!("{}{}", context.run.short(), work.content);
+    let boundary = boundary.get(..64).unwrap_or(&boundary).to_owned();
+    let framing = split.then(|| Framing::new(boundary));
+    let upload = ImageUpload {
+        content: work.content,
+        filename: record.filename.clone(),
+        framing: framing.clone(),
+    };
+    let sending = Sending {
+        opened,
+        manifest,
+        framing,
+        record: record.clone(),
+        task: task.clone(),
+    };
+    let body = Upload::spawn(work.stored.id.version, |out| sending.write(out));
+    let (body, verdict) = body.split();
+    let client = &context.client;
+    let sent = tokio::select! {
+        sent = client.upload_image(&work.project, &upload, body) => sent,
+        () = context.cancel.cancelled() => return Err(RestoreError::Interrupted),
+    };
+    // Where the image is damaged the upload failed because of it, and the verdict is the reason.
+    let operation = match (sent, verdict.wait().await?) {
+        (Ok(operation), _) => operation,
+        (Err(error), _) => return Err(error.into()),
+    };
+    task.phase("unpacking on the server", None);
+    match client
+        .wait(&operation, &context.cancel, |text| task.detail(text))
+        .await
+    {
+        Err(OperationError::Cancelled) => {
+            // It must have ended before what came of it can be removed.
+            let _ = client.wait(&operation, &Cancel::new(), |_| ()).await;
+            remove(context, work).await?;
+            Err(RestoreError::Interrupted)
+        }
+        // Where its result is lost the image itself is asked for next.
+        Ok(()) | Err(OperationError::Vanished { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Deletes what this run uploaded; one that is not there is as good.
+async fn remove(context: &Context, work: &Work) -> Result<(), RestoreError> {
+    let client = &context.client;
+    match client.delete_image(&work.project, &work.content).await {
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(operation) => match client.wait(&operation, &Cancel::new(), |_| ()).await {
+            Err(error) if client.image(&work.project, &work.content).await?.is_some() => {
+                Err(error.into())
+            }
+            Ok(()) | Err(_) => Ok(()),
+        },
+    }
+}
