@@ -115,6 +115,19 @@ impl Program for args::Image {
     }
 }
 
+impl Program for args::All {
+    fn verbosity(&self) -> &args::Verbosity {
+        &self.verbosity
+    }
+
+    async fn run(self, context: &Context) -> Result<Exit, CommandError> {
+        match self.verb {
+            args::AllVerb::Create(args) => command::all::create(context, args).await,
+            args::AllVerb::List(args) => command::all::list(context, args).await,
+        }
+    }
+}
+
 impl Program for args::Prune {
     fn verbosity(&self) -> &args::Verbosity {
         &self.verbosity
@@ -133,6 +146,11 @@ impl Program for args::Verify {
     async fn run(self, context: &Context) -> Result<Exit, CommandError> {
         command::verify(context, self).await
     }
+}
+
+/// Runs `incus-backup-all`.
+pub fn all() -> ExitCode {
+    program::<args::All>()
 }
 
 /// Runs `incus-backup-prune`.

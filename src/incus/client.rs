@@ -35,6 +35,9 @@ pub struct ServerInfo {
     pub architectures: Vec<String>,
     /// Whether it trusts this client.
     pub trusted: bool,
+    /// Whether this client may change projects and what belongs to none: only those who may are shown
+    /// the server's own configuration.
+    pub administrator: bool,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +46,8 @@ struct Answer {
     api_extensions: Option<Vec<String>>,
     #[serde(default)]
     auth: String,
+    #[serde(default)]
+    config: Option<Value>,
     #[serde(default)]
     environment: Option<Surroundings>,
 }
@@ -84,6 +89,7 @@ impl ServerInfo {
             clustered: around.server_clustered,
             architectures: around.architectures.unwrap_or_default(),
             trusted,
+            administrator: answer.config.is_some(),
         })
     }
 }

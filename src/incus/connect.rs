@@ -199,6 +199,7 @@ fn unknown() -> ServerInfo {
         clustered: false,
         architectures: Vec::new(),
         trusted: false,
+        administrator: false,
     }
 }
 

@@ -45,6 +45,11 @@ impl Error {
         matches!(self, Self::Refused { code: 404, .. })
     }
 
+    /// Whether what was to be changed has been changed by somebody else since it was read.
+    pub fn is_crossed(&self) -> bool {
+        matches!(self, Self::Refused { code: 412, .. })
+    }
+
     /// Whether the server may answer the same request soon.
     pub fn is_passing(&self) -> bool {
         match self {

@@ -121,29 +121,6 @@ impl Client {
         Ok(all.into_iter().map(named).collect())
     }
 
-    /// Creates a profile as `content` says; one of its name must not be there.
-    pub async fn create_profile(
-        &self,
-        project: &ProjectName,
-        content: &Value,
-    ) -> Result<(), Error> {
-        let name = content["name"].as_str().unwrap_or_default();
-        let request = Request::new(
-            Method::POST,
-            &["profiles"],
-            format!("create profile `{name}`"),
-        );
-        let request = request.project(project).json(content.clone());
-        self.exchange(&request).await.map(drop)
-    }
-
-    /// Deletes a profile that nothing uses.
-    pub async fn delete_profile(&self, project: &ProjectName, name: &str) -> Result<(), Error> {
-        let action = format!("delete profile `{name}`");
-        let request = Request::new(Method::DELETE, &["profiles", name], action);
-        self.exchange(&request.project(project)).await.map(drop)
-    }
-
     /// One profile.
     pub async fn profile(
         &self,

@@ -117,6 +117,12 @@ impl From<&Sha256> for ResourceName {
     }
 }
 
+impl From<&ProjectName> for ResourceName {
+    fn from(name: &ProjectName) -> Self {
+        Self(name.0.clone())
+    }
+}
+
 impl ProjectName {
     /// The project that every server has: `default`.
     pub fn default_project() -> Self {

@@ -1,6 +1,7 @@
 //! Consent, and what it makes of a plan.
 
 use super::{Plan, Step};
+use crate::model::Kind;
 
 /// That the user agrees to one plan.
 ///
@@ -33,6 +34,19 @@ impl<W> Approved<W> {
     /// The steps, once, in the order of the plan.
     pub fn into_steps(self) -> Vec<Step<W>> {
         self.steps
+    }
+
+    /// Takes out the steps of one sort, with the steps about `kind` that need nothing, in their order:
+    /// a plan for several operations was agreed to as a whole.
+    pub fn part<V>(&mut self, kind: Kind, mut sort: impl FnMut(W) -> Result<V, W>) -> Approved<V> {
+        let mut steps = Vec::new();
+        for step in std::mem::take(&mut self.steps) {
+            match step.part(kind, &mut sort) {
+                Ok(step) => steps.push(step),
+                Err(step) => self.steps.push(step),
+            }
+        }
+        Approved { steps }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Plans and their steps.
 
 use super::{Action, Row};
+use crate::model::Kind;
 
 /// One part of a plan: the row that is shown, and what applying it needs.
 #[derive(Debug)]
@@ -60,6 +61,21 @@ impl<W> Plan<W> {
         self.steps.iter().map(Step::row)
     }
 
+    /// The same plan, where applying a step needs something else.
+    pub fn map<V>(self, mut work: impl FnMut(W) -> V) -> Plan<V> {
+        let steps = self.steps.into_iter().map(|step| Step {
+            row: step.row,
+            work: step.work.map(&mut work),
+        });
+        Plan::new(steps.collect())
+    }
+
+    /// This plan, and then the other: one to preview, and one to agree to.
+    pub fn then(mut self, other: Self) -> Self {
+        self.steps.extend(other.steps);
+        self
+    }
+
     /// Whether it has no row at all.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
@@ -73,6 +89,34 @@ impl<W> Plan<W> {
     /// Whether applying it would change anything; if not, there is nothing to ask.
     pub fn changes_anything(&self) -> bool {
         self.rows().any(|row| row.action.changes())
+    }
+}
+
+impl<W> Step<W> {
+    /// The step, if what applying it needs is of this sort, or if nothing is needed and its row is
+    /// about this kind.
+    #[expect(
+        clippy::result_large_err,
+        reason = "no error: the step stays where it was"
+    )]
+    pub(super) fn part<V>(
+        self,
+        kind: Kind,
+        sort: impl FnOnce(W) -> Result<V, W>,
+    ) -> Result<Step<V>, Self> {
+        let Self { row, work } = self;
+        match work.map(sort) {
+            Some(Ok(work)) => Ok(Step {
+                row,
+                work: Some(work),
+            }),
+            Some(Err(work)) => Err(Self {
+                row,
+                work: Some(work),
+            }),
+            None if row.kind == kind => Ok(Step { row, work: None }),
+            None => Err(Self { row, work: None }),
+        }
     }
 }
 
@@ -123,5 +167,38 @@ mod tests {
         #[case] work: Option<i32>,
     ) {
         assert_eq!(Step::work(row(action, "web"), 7).into_parts().1, work);
+    }
+
+    #[test]
+    fn plans_of_several_sorts_are_one_and_come_apart_again() {
+        #[derive(Debug, PartialEq)]
+        enum Any {
+            Number(i32),
+            Word(&'static str),
+        }
+        let numbers: Plan<i32> = [row(Action::Create, "a"), row(Action::Skip, "b")]
+            .into_iter()
+            .map(|row| Step::work(row, 1))
+            .collect();
+        let words: Plan<&str> = [Step::work(row(Action::Delete, "c"), "w")]
+            .into_iter()
+            .collect();
+        let all = numbers.map(Any::Number).then(words.map(Any::Word));
+        let names: Vec<String> = all.rows().map(Row::subject).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        let mut approved = all.approve(super::super::Consent::given_by_yes());
+        let words = approved.part(crate::model::Kind::Image, |any| match any {
+            Any::Word(word) => Ok(word),
+            other @ Any::Number(_) => Err(other),
+        });
+        let words: Vec<Option<&str>> = words
+            .into_steps()
+            .into_iter()
+            .map(|step| step.into_parts().1)
+            .collect();
+        assert_eq!(words, [Some("w")]);
+        let rest = approved.into_steps();
+        let names: Vec<String> = rest.iter().map(|step| step.row().subject()).collect();
+        assert_eq!(names, ["a", "b"]);
     }
 }

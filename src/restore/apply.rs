@@ -9,6 +9,7 @@ use futures_util::StreamExt as _;
 use super::error::RestoreError;
 use super::finish::{Finish, finish};
 use super::import::{self, Importing};
+use super::permits::Permits;
 use super::plan::Work;
 use super::profiles::Profiles;
 use super::replace::replace;
@@ -51,15 +52,19 @@ impl std::fmt::Debug for Context {
 pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
     let number = AtomicUsize::new(1);
     let steps = plan.into_steps();
-    let profiles = Profiles::of(&steps);
+    let shared = Shared {
+        number,
+        profiles: Profiles::of(&steps),
+        permits: Permits::of(&steps),
+    };
     let report: Report = futures_util::stream::iter(steps)
         .map(|step| {
             let (row, work) = step.into_parts();
-            let (number, profiles) = (&number, &profiles);
+            let shared = &shared;
             async move {
                 match work {
                     Some(work) if !context.cancel.is_cancelled() => {
-                        one(context, row, work, (number, profiles)).await
+                        one(context, row, work, shared).await
                     }
                     _ => Outcome::rest(row),
                 }
@@ -70,16 +75,19 @@ pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
         .await
         .into_iter()
         .collect();
-    profiles.delete_unused(context).await;
+    shared.profiles.delete_unused(context).await;
     report
 }
 
-async fn one(
-    context: &Context,
-    row: Row,
-    work: Work,
-    (number, profiles): (&AtomicUsize, &Profiles),
-) -> Outcome {
+/// What the steps of a run share.
+struct Shared {
+    /// The number of the next temporary instance.
+    number: AtomicUsize,
+    profiles: Profiles,
+    permits: Permits,
+}
+
+async fn one(context: &Context, row: Row, work: Work, shared: &Shared) -> Outcome {
     let begun = Instant::now();
     let task: Arc<dyn Task> = context.progress.task(work.name.as_str()).into();
     let stored_size = work.stored.stored_size;
@@ -89,12 +97,16 @@ async fn one(
         .as_ref()
         .map(|manifest| manifest.consistency);
     let restored = async {
-        profiles.make(context, &work).await?;
-        if work.replace {
-            replace(context, &work, number, &task).await
-        } else {
-            create(context, &work, &task).await
-        }
+        shared.profiles.make(context, &work).await?;
+        // On the heap: it is the largest part of what a run keeps for each step.
+        let restored = Box::pin(async {
+            if work.replace {
+                replace(context, &work, &shared.number, &task).await
+            } else {
+                create(context, &work, &task).await
+            }
+        });
+        shared.permits.with(context, &work, restored).await
     };
     match restored.await {
         Ok(()) => {

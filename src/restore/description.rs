@@ -65,6 +65,11 @@ impl Description {
         serde_json::from_slice(bytes).map_err(|_| NoDescription::Damaged)
     }
 
+    /// The instance, as the API described it.
+    pub(super) fn instance(&self) -> &Value {
+        &self.instance
+    }
+
     /// What the instance's own devices refer to, by their names.
     pub(super) fn references(&self) -> BTreeSet<(String, Reference)> {
         references(&self.instance).into_iter().collect()

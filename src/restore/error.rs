@@ -22,6 +22,17 @@ pub enum RestoreError {
         #[source]
         cause: Damage,
     },
+    /// The project does not let imports in, and cannot be made to.
+    #[error("project `{0}` cannot be made to let the import in")]
+    NotOpened(ProjectName, #[source] Box<ChangeError>),
+    /// It has what the project does not allow.
+    #[error("it has `{key}`, which project `{project}` does not allow")]
+    Smuggled {
+        /// The key of its configuration.
+        key: String,
+        /// The project.
+        project: ProjectName,
+    },
     /// An instance has taken the name since the plan was made.
     #[error("instance `{0}` exists now: the plan is outdated")]
     Taken(InstanceName),

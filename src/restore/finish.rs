@@ -2,6 +2,7 @@
 
 use super::apply::Context;
 use super::error::RestoreError;
+use super::limits::Permit;
 use super::plan::Work;
 use crate::archive::{Contents, Identity, is_identity};
 use crate::incus::OperationError;
@@ -28,6 +29,9 @@ pub(super) async fn finish(context: &Context, after: Finish<'_>) -> Result<(), R
         marked,
     } = after;
     let (client, project) = (&context.client, &work.project);
+    if work.permit == Permit::Open {
+        keep_out(context, work, name).await?;
+    }
     // An optimized archive cannot be rewritten on the way.
     let rigid = contents.index.optimized;
     let mut rewritten = Ok(());
@@ -61,4 +65,21 @@ pub(super) async fn finish(context: &Context, after: Finish<'_>) -> Result<(), R
         }
     }
     Ok(())
+}
+
+/// Looks whether something got in with the import that the project keeps out. The plan looked at the
+/// description beside the archive; this is the archive's own word.
+async fn keep_out(context: &Context, work: &Work, name: &InstanceName) -> Result<(), RestoreError> {
+    let found = context.client.instance(&work.project, name).await?;
+    let Some((instance, _)) = found else {
+        return Ok(());
+    };
+    let smuggled = work.limits.smuggled(instance.instance_type, &instance.raw);
+    match smuggled {
+        None => Ok(()),
+        Some(key) => Err(RestoreError::Smuggled {
+            key,
+            project: work.project.clone(),
+        }),
+    }
 }

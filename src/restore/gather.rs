@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::description::Description;
 use super::error::RestoreError;
+use super::limits::Limits;
 use super::request::{Request, Scope};
 use super::select::select;
 use crate::incus::{Client, Instance, Project};
-use crate::model::{Bytes, InstanceName, PoolName, ProjectName, ResourceId};
+use crate::model::{Bytes, InstanceName, InstanceType, PoolName, ProjectName, ResourceId};
 use crate::target::{Stored, StoredId, Target};
 use crate::temporary::is_marked;
 
@@ -47,13 +48,15 @@ pub struct Server {
     pub networks: BTreeSet<String>,
     /// The custom volumes that its instances can mount, as `POOL/NAME`.
     pub volumes: BTreeSet<String>,
-    /// Why it would refuse every import, if it would.
-    pub refuses_imports: Option<String>,
+    /// Its limits and restrictions.
+    pub limits: Limits,
 }
 
 /// What matters of an instance that exists.
 #[derive(Debug, Clone, Copy)]
 pub struct Existence {
+    /// Container or virtual machine.
+    pub instance_type: InstanceType,
     /// It is not stopped.
     pub running: bool,
     /// It cannot be deleted.
@@ -188,7 +191,7 @@ async fn server(
     pools: &BTreeSet<String>,
 ) -> Result<Server, RestoreError> {
     let mut server = Server {
-        refuses_imports: refuses_imports(project),
+        limits: Limits::of(project, client),
         ..Server::default()
     };
     for instance in client.instances(&project.name).await? {
@@ -221,24 +224,8 @@ async fn server(
 fn existence(instance: &Instance) -> Existence {
     let protection = instance.expanded_config.get("security.protection.delete");
     Existence {
+        instance_type: instance.instance_type,
         running: !instance.is_stopped(),
         protected: protection.is_some_and(|value| value == "true") && !is_marked(&instance.config),
     }
-}
-
-/// Projects with limits or restrictions refuse every import, because archives carry `volatile.*`
-/// keys (`checkRestrictionsOnVolatileConfig`), unless low-level configuration is allowed.
-fn refuses_imports(project: &Project) -> Option<String> {
-    let is = |key: &str, value: &str| project.config.get(key).is_some_and(|text| text == value);
-    let limited = project.config.keys().any(|key| key.starts_with("limits."));
-    let allowed = is("restricted.containers.lowlevel", "allow")
-        && is("restricted.virtual-machines.lowlevel", "allow");
-    ((limited || is("restricted", "true")) && !allowed).then(|| {
-        format!(
-            "project `{name}` has limits or restrictions, and the server refuses imports into such \
-             projects; allow them for the time of the restore: incus project set {name} \
-             restricted.containers.lowlevel=allow restricted.virtual-machines.lowlevel=allow",
-            name = project.name
-        )
-    })
 }

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use super::description::Description;
 use super::fitting::{Fitting, SavedProfile, fit};
-use super::gather::{Existence, Facts};
+use super::gather::{Existence, Facts, Server};
+use super::limits::{Limits, Permit, Verdict};
+use super::quotas::Quotas;
 use super::request::{Existing, Request};
 use super::rooms::Rooms;
 use super::select::select;
 use crate::archive::{Identity, References};
-use crate::model::{InstanceName, PoolName, ProjectName, ResourceId};
+use crate::model::{InstanceName, InstanceType, PoolName, ProjectName, ResourceId};
 use crate::plan::{Action, Plan, Row, Step};
 use crate::target::{Manifest, Stored};
 
@@ -29,6 +32,10 @@ pub struct Work {
     pub profiles: Vec<SavedProfile>,
     /// Whether the instance stays what it was or becomes another.
     pub identity: Identity,
+    /// Whether its project must be opened for it.
+    pub permit: Permit,
+    /// The limits and restrictions of its project.
+    pub limits: Limits,
     /// Whether an instance of that name is replaced.
     pub replace: bool,
 }
@@ -36,6 +43,7 @@ pub struct Work {
 /// Plans the restore of what was asked for.
 pub fn plan(request: &Request, facts: &Facts) -> Plan<Work> {
     let mut rooms = Rooms::of(facts);
+    let mut quotas = Quotas::of(facts);
     let mut taken: BTreeSet<(ProjectName, InstanceName)> = BTreeSet::new();
     let steps = facts.wanted.iter();
     let steps = steps.map(|(id, versions)| {
@@ -52,6 +60,7 @@ pub fn plan(request: &Request, facts: &Facts) -> Plan<Work> {
                 ))
             }
         });
+        let step = quotas.take_for(step);
         rooms.take_for(step, request.options.force)
     });
     steps.collect()
@@ -111,7 +120,15 @@ fn step(request: &Request, facts: &Facts, id: &ResourceId, place: Place<'_>) -> 
     };
     let described = facts.described.get(&stored.id);
     let mut fitting = fit(request, facts, server, (manifest, described));
-    fitting.problems.extend(server.refuses_imports.clone());
+    let instance_type = manifest.instance.as_ref().map(|own| own.instance_type);
+    let judged = judge(request, server, instance_type, described);
+    let permit = match judged {
+        Ok(permit) => permit,
+        Err(problem) => {
+            fitting.problems.push(problem);
+            Permit::Needless
+        }
+    };
     if !fitting.problems.is_empty() {
         return refuse(&fitting.problems.join("; "));
     }
@@ -141,6 +158,11 @@ fn step(request: &Request, facts: &Facts, id: &ResourceId, place: Place<'_>) -> 
         (false, Identity::Keep) => {}
     }
     shown = describe(shown, &fitting);
+    if permit == Permit::Open {
+        shown = shown.because(&format!(
+            "limits and restrictions of project `{project}` are eased while it is imported"
+        ));
+    }
     if existing.is_some_and(|instance| instance.running) {
         shown = shown.because("the running one is stopped");
     }
@@ -157,9 +179,30 @@ fn step(request: &Request, facts: &Facts, id: &ResourceId, place: Place<'_>) -> 
         references: fitting.references,
         profiles: fitting.profiles,
         identity,
+        permit,
+        limits: server.limits.clone(),
         replace: action == Action::Replace,
     };
     Step::work(shown, work)
+}
+
+/// Whether the project must be opened for an import, or why it cannot be.
+fn judge(
+    request: &Request,
+    server: &Server,
+    instance_type: Option<InstanceType>,
+    described: Option<&Description>,
+) -> Result<Permit, String> {
+    let Some(instance_type) = instance_type else {
+        return Ok(Permit::Needless);
+    };
+    let described = described.map(Description::instance);
+    match server.limits.judge(instance_type, described) {
+        Verdict::Free => Ok(Permit::Needless),
+        Verdict::Open => Ok(Permit::Open),
+        Verdict::Closed(_) if request.options.force => Ok(Permit::Needless),
+        Verdict::Closed(reason) => Err(format!("{reason}; --force tries it all the same")),
+    }
 }
 
 /// What is done where there is or is not an instance of the name.

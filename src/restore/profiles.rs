@@ -7,8 +7,17 @@ use tokio::sync::Mutex;
 use super::apply::Context;
 use super::error::RestoreError;
 use super::plan::Work;
-use crate::model::ProjectName;
+use crate::model::{InvalidName, ObjectId, ObjectKind, ProjectName, ResourceName};
 use crate::plan::Step;
+
+fn id(project: &ProjectName, name: &str) -> Result<ObjectId, InvalidName> {
+    let name: ResourceName = name.parse()?;
+    Ok(ObjectId::in_project(
+        ObjectKind::Profile,
+        project.clone(),
+        name,
+    ))
+}
 
 /// A profile of a project.
 type Key = (ProjectName, String);
@@ -55,7 +64,8 @@ impl Profiles {
                 *state = State::Found;
                 continue;
             }
-            client.create_profile(&key.0, &profile.content).await?;
+            let id = id(&key.0, &key.1)?;
+            client.create_object(&id, profile.content.clone()).await?;
             *state = State::Made;
         }
         Ok(())
@@ -75,7 +85,8 @@ impl Profiles {
             };
             if let Ok(Some(profile)) = found
                 && unused(&profile)
-                && let Err(error) = context.client.delete_profile(&project, &name).await
+                && let Ok(id) = id(&project, &name)
+                && let Err(error) = context.client.delete_object(&id).await
             {
                 let text = format!("cannot delete profile `{name}`, which nothing uses: {error}");
                 context.progress.warn(&text);

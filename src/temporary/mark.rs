@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::model::{InstanceName, InvalidName, InvalidOwner, Liveness, Owner, ResourceName, RunId};
 
@@ -129,17 +130,26 @@ pub fn volume_name(run: &RunId, number: usize) -> Result<ResourceName, InvalidNa
     format!("{PREFIX}{}-{number}", run.short()).parse()
 }
 
-/// The name of the server-side backup that a process makes of an instance.
+/// The name of a server-side backup that a process makes: one that it has not given before.
+///
+/// The server tells the backups that it keeps apart by the instance's name, but not by its project
+/// (`instances_backups`, seen on 6.0.4 and 7.0.2): two of one name, of instances of one name in two
+/// projects, cannot be there at once.
 pub fn backup_name(owner: &Owner) -> String {
-    format!("{PREFIX}{}", owner.tag())
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{PREFIX}{}-{number}", owner.tag())
 }
 
 /// Whether a server-side backup was made by a process of this machine that has ended.
 ///
 /// Those of other machines are left to their expiry.
 pub fn is_left_over_backup(name: &str) -> bool {
-    name.strip_prefix(PREFIX)
-        .is_some_and(|tag| Owner::liveness_of_tag(tag) == Liveness::Dead)
+    let tag = name
+        .strip_prefix(PREFIX)
+        .and_then(|rest| rest.rsplit_once('-'))
+        .map(|(tag, _)| tag);
+    tag.is_some_and(|tag| Owner::liveness_of_tag(tag) == Liveness::Dead)
 }
 
 #[cfg(test)]
@@ -182,7 +192,14 @@ mod tests {
     #[test]
     fn a_backup_of_this_process_is_not_left_over() {
         let owner = Owner::current(&RunId::begin());
-        assert!(!is_left_over_backup(&backup_name(&owner)));
+        let name = backup_name(&owner);
+        assert_ne!(name, backup_name(&owner));
+        assert!(!is_left_over_backup(&name));
+        // The start of the process, the last but one, tells it from a later one with its id.
+        let mut parts: Vec<&str> = name.split('-').collect();
+        let start = parts.len() - 2;
+        parts[start] = "1";
+        assert!(is_left_over_backup(&parts.join("-")));
         assert!(!is_left_over_backup("nightly"));
     }
 

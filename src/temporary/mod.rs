@@ -9,6 +9,7 @@ mod change;
 mod guard;
 mod mark;
 mod pause;
+mod permit;
 mod reattach;
 mod remedy;
 mod sweep;
@@ -25,6 +26,7 @@ pub use mark::{
     is_of_a_mark, volume_name,
 };
 pub use pause::{Pause, PauseError};
+pub use permit::{before, close_project, open_project, takes_volatile_keys};
 pub use reattach::{InstanceAt, ProfileDevice, Reattach, VolumeAt, repoint};
 pub use remedy::{Found, Remedy, remedies};
 pub use sweep::sweep;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::change::{ChangeError, delete, rename, resume, start, unmark};
+use super::permit::sweep_project;
 use super::{Found, Mark, Remedy, remedies};
 use crate::incus::Client;
 use crate::model::{InstanceName, ProjectName};
@@ -16,6 +17,11 @@ pub async fn sweep(
     project: &ProjectName,
     progress: &dyn Progress,
 ) -> Result<(), ChangeError> {
+    if let Err(error) = sweep_project(client, project, progress).await {
+        progress.warn(&format!(
+            "cannot put back what an earlier run changed of project `{project}`: {error}"
+        ));
+    }
     let instances = client.instances(project).await?;
     let names: BTreeSet<InstanceName> = instances
         .iter()

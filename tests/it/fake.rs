@@ -661,31 +661,6 @@ fn a_truncated_archive_is_refused_and_an_older_version_is_taken_instead() {
 }
 
 #[test]
-fn a_protected_instance_is_replaced_only_by_force() {
-    let world = World::with_web(Series::Lts60, "btrfs");
-    world
-        .incus
-        .state()
-        .instance("web")
-        .unwrap()
-        .set("security.protection.delete", "true");
-    world.run(&["create", "web", "--yes"]).exits(0);
-    let ran = world
-        .run(&["restore", "web", "--replace", "--yes"])
-        .exits(1);
-    assert!(ran.stderr.contains("--force"), "{}", ran.stderr);
-    world
-        .run(&["restore", "web", "--replace", "--force", "--yes"])
-        .exits(0);
-    assert_eq!(world.left_over(), Vec::<String>::new());
-    let mut state = world.incus.state();
-    assert_eq!(
-        state.instance("web").unwrap().object["config"]["security.protection.delete"],
-        "true"
-    );
-}
-
-#[test]
 fn the_last_complete_version_is_deleted_only_by_force() {
     let world = World::with_web(Series::Lts60, "btrfs");
     world.run(&["create", "web", "--yes"]).exits(0);
@@ -780,4 +755,31 @@ fn an_archive_that_unfolds_to_more_than_it_was_is_given_up() {
         ran.stderr
     );
     assert!(world.incus.state().names().is_empty());
+}
+
+/// The server tells the backups that it keeps apart by the instance's name, but not by its project.
+#[rstest]
+fn instances_of_one_name_in_two_projects_are_backed_up_at_once(
+    #[values(Series::Lts60, Series::Lts70)] series: Series,
+) {
+    let world = World::with_web(series, "btrfs");
+    {
+        let mut state = world.incus.state();
+        let web = state.instance("web").unwrap().clone();
+        for project in ["p1", "p2", "p3"] {
+            state
+                .projects
+                .insert(project.into(), serde_json::Map::new());
+            state
+                .instances
+                .insert((project.into(), "web".into()), web.clone());
+        }
+    }
+    let rows = world
+        .run(&["create", "--all-projects", "--yes", "-f", "json"])
+        .exits(0)
+        .rows();
+    assert_eq!(rows.len(), 4);
+    assert_eq!(world.versions(), 4);
+    assert_eq!(world.left_over(), Vec::<String>::new());
 }

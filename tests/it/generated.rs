@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 use incus_backup::cli::Dispatcher;
-use incus_backup::cli::args::{Config, Image, Instance, Prune, Verify, Volume};
+use incus_backup::cli::args::{All, Config, Image, Instance, Prune, Verify, Volume};
 
 use crate::lab::variable;
 
@@ -19,6 +19,7 @@ fn commands() -> Vec<Command> {
         Config::command(),
         Image::command(),
         Volume::command(),
+        All::command(),
         Prune::command(),
         Verify::command(),
     ]

@@ -111,97 +111,6 @@ fn a_killed_create_is_not_listed_and_the_next_one_clears_up() {
     assert_eq!(lab.status(&name), "Running");
 }
 
-fn archive_of(lab: &Lab, name: &str) -> std::path::PathBuf {
-    lab.versions("default", name)
-        .pop()
-        .unwrap()
-        .join("export.tar.zst")
-}
-
-fn damaged(lab: &Lab, name: &str, damage: impl Fn(&Path)) -> Ran {
-    damage(&archive_of(lab, name));
-    lab.backup(&["restore", name, "--replace", "--yes"])
-}
-
-#[test]
-fn a_damaged_archive_is_never_imported_and_the_old_instance_is_untouched() {
-    let Some(mut lab) = lab() else { return };
-    let name = lab.launch("damage", &[]);
-    lab.sh(
-        &name,
-        "mkdir -p /data; dd if=/dev/urandom of=/data/x bs=1M count=9 2>/dev/null; sync",
-    );
-    lab.backup(&["create", &name, "--yes"]).exits(0);
-    lab.sh(&name, "echo old >/data/generation");
-    let good = fs::read(archive_of(&lab, &name)).unwrap();
-    let flip = |path: &Path| {
-        let mut bytes = good.clone();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 0x10;
-        fs::write(path, bytes).unwrap();
-    };
-    let ran = damaged(&lab, &name, flip).exits(4);
-    assert!(
-        ran.stderr.contains("is damaged; nothing was imported"),
-        "{}",
-        ran.stderr
-    );
-    let cut = |path: &Path| fs::write(path, &good[..good.len() / 2]).unwrap();
-    damaged(&lab, &name, cut).exits(4);
-    assert_eq!(lab.left_over(&name), Vec::<String>::new());
-    assert_eq!(lab.status(&name), "Running");
-    assert_eq!(lab.sh(&name, "cat /data/generation"), "old\n");
-    fs::write(archive_of(&lab, &name), &good).unwrap();
-    lab.backup(&["restore", &name, "--replace", "--start", "--yes"])
-        .exits(0);
-    assert_eq!(
-        lab.sh(&name, "cat /data/generation 2>/dev/null || echo new"),
-        "new\n"
-    );
-    assert_eq!(lab.left_over(&name), Vec::<String>::new());
-}
-
-#[test]
-fn existing_instances_are_refused_skipped_or_replaced() {
-    let Some(mut lab) = lab() else { return };
-    let name = lab.launch("exists", &[]);
-    lab.sh(&name, "mkdir -p /data; echo stored >/data/generation; sync");
-    lab.incus(&["snapshot", "create", &name, "s0"]);
-    lab.backup(&["create", &name, "--yes"]).exits(0);
-    lab.sh(&name, "echo later >/data/generation");
-    let ran = lab.backup(&["restore", &name, "--yes"]).exits(1);
-    assert!(ran.stderr.contains("--replace"), "{}", ran.stderr);
-    lab.backup(&["restore", &name, "--skip-existing", "--yes"])
-        .exits(0);
-    assert_eq!(lab.sh(&name, "cat /data/generation"), "later\n");
-    let plan = lab
-        .backup(&["restore", &name, "--replace", "--dry-run", "-f", "json"])
-        .exits(0);
-    assert_eq!(plan.rows()[0]["action"], "replace");
-    assert_eq!(lab.sh(&name, "cat /data/generation"), "later\n");
-    lab.backup(&["restore", &name, "--replace", "--start", "--yes"])
-        .exits(0);
-    assert_eq!(lab.sh(&name, "cat /data/generation"), "stored\n");
-    lab.incus(&["snapshot", "restore", &name, "s0"]);
-    let config = lab.query(&format!("/1.0/instances/{name}"))["config"].clone();
-    assert!(
-        !config
-            .as_object()
-            .unwrap()
-            .keys()
-            .any(|key| key.starts_with("user.incus-backup"))
-    );
-}
-
-#[test]
-fn without_a_terminal_and_without_yes_nothing_happens() {
-    let Some(mut lab) = lab() else { return };
-    let name = lab.launch("ask", &[]);
-    let ran = lab.backup(&["create", &name]).exits(5);
-    assert!(ran.stderr.contains("--yes"), "{}", ran.stderr);
-    assert!(!lab.root().exists());
-}
-
 #[test]
 fn an_alias_of_incus_keeps_the_exit_status_and_the_question() {
     let Some(mut lab) = lab() else { return };
@@ -244,32 +153,6 @@ fn an_alias_of_incus_keeps_the_exit_status_and_the_question() {
         assert!(said.contains("Create 1 backup? [y/N]"), "{said}");
         assert_eq!(output.status.code(), Some(code), "{said}");
         assert_eq!(lab.versions("default", &name).len(), versions);
-    }
-}
-
-#[test]
-fn bulk_backups_and_restores_ask_once_and_go_on_after_a_failure() {
-    let Some(mut lab) = lab() else { return };
-    let names: Vec<String> = (0..3).map(|_| lab.launch("bulk", &[])).collect();
-    let mut arguments = vec!["create"];
-    arguments.extend(names.iter().map(String::as_str));
-    arguments.extend(["no-such-instance", "--yes", "-f", "json"]);
-    let rows = lab.backup(&arguments).exits(3).rows();
-    let statuses: Vec<&str> = rows
-        .iter()
-        .map(|row| row["status"].as_str().unwrap())
-        .collect();
-    assert_eq!(statuses, ["done", "done", "done", "refused"]);
-    for name in &names {
-        lab.incus(&["delete", "-f", name]);
-    }
-    let mut arguments = vec!["restore"];
-    arguments.extend(names.iter().map(String::as_str));
-    arguments.extend(["--start", "--yes", "-f", "json"]);
-    let rows = lab.backup(&arguments).exits(0).rows();
-    assert_eq!(rows.len(), 3);
-    for name in &names {
-        assert_eq!(lab.status(name), "Running");
     }
 }
 

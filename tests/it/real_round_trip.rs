@@ -303,30 +303,6 @@ fn an_optimized_backup_comes_back_with_its_snapshots() {
 }
 
 #[test]
-fn a_copy_beside_the_original_has_its_own_identity_and_starts() {
-    let Some(mut lab) = lab() else { return };
-    let name = lab.launch("twin", &[]);
-    lab.backup(&["create", &name, "--yes"]).exits(0);
-    let copy = unique("copy");
-    lab.adopt(&copy);
-    lab.backup(&["restore", &name, "--target-name", &copy, "--start", "--yes"])
-        .exits(0);
-    assert_eq!(
-        (lab.status(&name), lab.status(&copy)),
-        ("Running".into(), "Running".into())
-    );
-    let config = |name: &str| lab.query(&format!("/1.0/instances/{name}"))["config"].clone();
-    let (one, other) = (config(&name), config(&copy));
-    for key in [
-        "volatile.uuid",
-        "volatile.cloud-init.instance-id",
-        "volatile.eth0.hwaddr",
-    ] {
-        assert_ne!(one[key], other[key], "{key}");
-    }
-}
-
-#[test]
 fn an_https_remote_is_as_good_as_the_socket() {
     let Some(mut lab) = lab() else { return };
     let remote = variable("LAB_HTTPS_REMOTE").expect("the lab names its HTTPS remote");
@@ -340,27 +316,4 @@ fn an_https_remote_is_as_good_as_the_socket() {
     assert_eq!(lab.sh(&name, "cat /data/x"), "here\n");
     let rows = lab.backup(&["list", "-f", "json"]).exits(0).rows();
     assert_eq!((rows.len(), &rows[0]["source"]), (1, &Value::from(remote)));
-}
-
-#[test]
-fn any_project_works_and_one_that_does_not_exist_is_named() {
-    let Some(mut lab) = lab() else { return };
-    let project = lab.project();
-    let name = unique("inproj");
-    let image = variable("LAB_IMAGE").unwrap_or_else(|| "busybox".to_owned());
-    lab.incus(&["--project", &project, "launch", &image, &name]);
-    lab.backup(&["create", &name, "--project", &project, "--yes"])
-        .exits(0);
-    lab.incus(&["--project", &project, "delete", "-f", &name]);
-    lab.backup(&["restore", "--project", &project, "--start", "--yes"])
-        .exits(0);
-    lab.incus(&["--project", &project, "exec", &name, "--", "true"]);
-    lab.incus(&["--project", &project, "delete", "-f", &name]);
-    let ran = lab
-        .backup(&["create", "--project", "no-such-project", "--yes"])
-        .exits(1);
-    assert_eq!(
-        ran.stderr.lines().next(),
-        Some("error: project `no-such-project` does not exist")
-    );
 }

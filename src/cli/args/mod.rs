@@ -1,5 +1,6 @@
 //! What can be said on the command line, one file per verb; flags that verbs share are in `common`.
 
+mod all;
 mod common;
 mod config;
 mod create;
@@ -14,6 +15,7 @@ mod show;
 mod verify;
 mod volume;
 
+pub use all::{All, AllVerb, CreateAll};
 pub use common::{
     Answers, Chosen, Output, ProjectScope, Rows, SourceChoice, TargetChoice, Verbosity,
 };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::report;
-use super::source::{choose, of_one_source, resources, versions};
+use super::source::{choose, of_one_source, project_of, resources, versions};
 use crate::cli::args::{Answers, Delete, Rows};
 use crate::cli::context::{Agreed, Context, blocking};
 use crate::cli::exit::Exit;
@@ -26,9 +26,7 @@ pub(in crate::cli) async fn delete(
             "delete needs the name of at least one {kind}"
         )));
     }
-    let project = args
-        .project
-        .clone()
+    let project = project_of(context, &args.names, args.project.as_ref())?
         .unwrap_or_else(ProjectName::default_project);
     let stored = versions(&target, &choice, kind, Some(&project)).await?;
     of_one_source(&stored)?;

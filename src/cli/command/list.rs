@@ -30,7 +30,7 @@ pub(in crate::cli) async fn list(
 }
 
 /// A stored version as a row.
-pub(super) fn row(stored: &Stored) -> VersionRow {
+pub(in crate::cli::command) fn row(stored: &Stored) -> VersionRow {
     let resource = &stored.id.resource;
     let manifest = stored.manifest.as_ref();
     let check = stored.checks.latest(CheckLevel::Quick);

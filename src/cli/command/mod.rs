@@ -1,5 +1,6 @@
 //! What each verb does: from its arguments to a report.
 
+pub(super) mod all;
 pub(super) mod config;
 mod create;
 mod delete;

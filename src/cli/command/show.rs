@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 
-use super::source::{choose, must_be_one, versions};
+use super::source::{choose, must_be_one, project_of, versions};
 use crate::cli::args::Show;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -26,7 +26,8 @@ pub(in crate::cli) async fn show(
             "show needs the name of one {kind}"
         )));
     }
-    let stored = versions(&target, &choice, kind, args.project.as_ref()).await?;
+    let project = project_of(context, arguments, args.project.as_ref())?;
+    let stored = versions(&target, &choice, kind, project.as_ref()).await?;
     let resources: Vec<_> = stored.iter().map(|it| it.id.resource.clone()).collect();
     must_be_one(&args.name, &resources)?;
     let stored = pick(&args, &stored)?;

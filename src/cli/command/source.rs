@@ -80,6 +80,21 @@ pub(super) async fn choose(
     })
 }
 
+/// The project that names mean: the flag's, the environment's, the remote's; none where none says.
+/// The same as `create` and `restore` take, or `delete` would take another one's backups.
+pub(super) fn project_of(
+    context: &Context,
+    arguments: &[String],
+    flag: Option<&ProjectName>,
+) -> Result<Option<ProjectName>, CommandError> {
+    if flag.is_some() {
+        return Ok(flag.cloned());
+    }
+    let config = context.config()?;
+    let remote = names::resolve(&config, arguments)?.remote;
+    Ok(config.project(&remote, None)?)
+}
+
 /// The versions of a kind that a choice and a project leave, by source, resource and version.
 pub(super) async fn versions(
     target: &Arc<dyn Target>,

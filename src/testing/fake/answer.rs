@@ -77,6 +77,15 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// What is answered where an object is no longer what whoever asks has seen.
+    pub(super) fn crossed(&self, object: &Value) -> Option<Answer> {
+        let now = etag(object);
+        let wanted = self.header("if-match").map(|tag| tag.trim_matches('"'));
+        let wanted = wanted.filter(|wanted| !wanted.is_empty() && *wanted != now)?;
+        let text = format!("ETag doesn't match: {now} vs {wanted}");
+        Some(Answer::error(412, &text))
+    }
+
     pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }

@@ -73,11 +73,14 @@ fn create(state: &mut State, asked: &Asked, key: &Key) -> Answer {
     let begun = tar[..tar.len() / 2].to_vec();
     let mut done = false;
     let mut operation = state.operate("Backing up instance", &place(key), |state| {
-        let instance = state.instances.get_mut(key).ok_or("gone")?;
-        if instance.backups.contains_key(&name) {
+        // The server asks whether there is one of that name of an instance of that name, whatever
+        // their project (seen on 6.0.4 and 7.0.2).
+        let mut all = state.instances.iter();
+        if all.any(|((_, other), it)| *other == key.1 && it.backups.contains_key(&name)) {
             let text = format!("{prefix}Backup \"{}/{name}\" already exists", key.1);
             return Err(text);
         }
+        let instance = state.instances.get_mut(key).ok_or("gone")?;
         instance.backups.insert(name.clone(), tar);
         done = true;
         Ok(())

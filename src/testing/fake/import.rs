@@ -95,6 +95,12 @@ fn refuse(state: &State, key: &Key, unpacked: &Unpacked) -> Result<(), String> {
         let text = format!("Failed importing backup: Failed creating instance record: {text}");
         return Err(text);
     }
+    if state.is_full(&key.0) {
+        let project = &key.0;
+        return Err(format!(
+            "Reached maximum number of instances in project \"{project}\""
+        ));
+    }
     let instance = &unpacked.index["config"]["container"];
     let names: Vec<&str> = instance["profiles"]
         .as_array()

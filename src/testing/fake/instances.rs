@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Asked, etag};
+use super::answer::{Answer, Asked};
 use super::server::Series;
 use super::state::{Key, State, object};
 use super::{FakeInstance, backups, copies, exec, files, import, snapshots};
@@ -82,6 +82,7 @@ fn one(
                 }
             }
             instance.expand(state);
+            instance.identify(state);
             state.instances.insert(key.clone(), instance);
             Answer::sync(json!({}))
         }
@@ -172,10 +173,8 @@ fn create(state: &mut State, asked: &Asked) -> Answer {
 }
 
 fn update(state: &mut State, asked: &Asked, key: &Key, instance: &FakeInstance) -> Answer {
-    let now = etag(&instance.shown());
-    let wanted = asked.header("if-match").map(|tag| tag.trim_matches('"'));
-    if let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty() && *wanted != now) {
-        return Answer::error(412, &format!("ETag doesn't match: {now} vs {wanted}"));
+    if let Some(crossed) = asked.crossed(&instance.shown()) {
+        return crossed;
     }
     let body = asked.json();
     if let Some(snapshot) = body["restore"].as_str() {

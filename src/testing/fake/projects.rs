@@ -22,7 +22,11 @@ pub(super) fn answer(state: &mut State, asked: &Asked, rest: &[&str]) -> Answer 
             };
             match method {
                 "GET" => Answer::tagged(shown(name, config)),
+                "PUT" if state.no_administrator => Answer::error(403, "Certificate is restricted"),
                 "PUT" => {
+                    if let Some(crossed) = asked.crossed(&shown(name, config)) {
+                        return crossed;
+                    }
                     let config = object(asked.json()["config"].clone());
                     state.projects.insert((*name).to_owned(), config);
                     Answer::sync(json!({}))
@@ -93,6 +97,16 @@ impl State {
             let text = format!("Project \"{project}\" doesn't allow for {what} creation");
             Answer::error(500, &text)
         })
+    }
+
+    /// Whether a project may have no more instances. The server counts what it imports twice: it is
+    /// there already, and it is to come.
+    pub(super) fn is_full(&self, project: &str) -> bool {
+        let config = self.projects.get(project);
+        let limit =
+            config.and_then(|config| config.get("limits.instances")?.as_str()?.parse().ok());
+        let there = self.instances.keys().filter(|(it, _)| it == project);
+        limit.is_some_and(|limit: usize| there.count() + 1 >= limit)
     }
 
     /// Whether a project has limits or restrictions that do not allow low-level configuration.

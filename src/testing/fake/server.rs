@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::answer::Answer;
+use super::state::State;
 
 /// Which server is faked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,15 +18,21 @@ const EXTENSIONS_60: [&str; 3] = ["container_backup", "operation_wait", "instanc
 const EXTENSIONS_70: [&str; 3] = ["direct_backup", "backup_override_config", "instance_nbd"];
 
 /// `GET /1.0`.
-pub(super) fn server(series: Series) -> Answer {
+pub(super) fn server(state: &State, series: Series) -> Answer {
     let mut extensions = EXTENSIONS_60.to_vec();
     let mut version = "6.0.4";
     if series == Series::Lts70 {
         extensions.extend(EXTENSIONS_70);
         version = "7.0.2";
     }
+    // Only administrators see the configuration.
+    let config = if state.no_administrator {
+        json!(null)
+    } else {
+        json!({})
+    };
     Answer::tagged(
-        json!({ "auth": "trusted", "config": {}, "api_extensions": extensions, "environment": {
+        json!({ "auth": "trusted", "config": config, "api_extensions": extensions, "environment": {
             "server_name": "fake", "server_version": version, "server_clustered": false,
             "certificate_fingerprint": "a".repeat(64), "architectures": ["x86_64", "i686"] } }),
     )

@@ -37,6 +37,8 @@ pub struct State {
     pub image_aliases: BTreeMap<(String, String), (String, String)>,
     /// The instances, by project and name.
     pub instances: BTreeMap<(String, String), FakeInstance>,
+    /// Whoever asks may not change projects.
+    pub no_administrator: bool,
     /// The faults that wait.
     pub faults: Vec<Fault>,
     /// What was asked, as `METHOD PATH`; and `EXEC INSTANCE COMMAND` and `SIGNAL NUMBER`.
@@ -74,6 +76,7 @@ impl State {
             pools: BTreeMap::new(),
             space: BTreeMap::new(),
             profiles: vec!["default".to_owned()],
+            no_administrator: false,
             profile_contents: BTreeMap::from([("default".to_owned(), default_profile())]),
             networks: vec!["incusbr0".to_owned()],
             volumes: Vec::new(),

@@ -3,3 +3,4 @@
 mod create;
 
 pub(in crate::cli) use create::create;
+pub(in crate::cli::command) use create::sweep_both;

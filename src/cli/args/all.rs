@@ -1,0 +1,90 @@
+//! The arguments of `incus-backup-all`.
+
+use std::num::NonZeroUsize;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::{Answers, List, Rows, TargetChoice, Verbosity};
+use crate::cli::exit::EXIT_STATUS;
+use crate::model::{CompressionChoice, Kind};
+
+const LIST: &str = "Examples:
+  incus-backup-all list
+  incus-backup-all list prod: --format json";
+
+/// Back up a whole Incus server, and bring it back
+///
+/// Configuration, custom volumes, images and instances of every project: one plan, one question, one
+/// run. Runs by itself, or as `incus backup-all` after
+/// `incus alias add backup-all /usr/bin/incus-backup-all`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "incus-backup-all",
+    version,
+    after_help = EXIT_STATUS,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+pub struct All {
+    /// What to do
+    #[command(subcommand)]
+    pub verb: AllVerb,
+    /// How much is said
+    #[command(flatten)]
+    pub verbosity: Verbosity,
+}
+
+/// The verbs of `incus-backup-all`.
+#[derive(Debug, Subcommand)]
+pub enum AllVerb {
+    /// Back up everything that a server holds
+    #[command(visible_alias = "backup")]
+    Create(CreateAll),
+    /// List stored versions of every kind
+    #[command(visible_alias = "ls", after_help = LIST)]
+    List(List),
+}
+
+/// Back up everything that a server holds
+///
+/// What is backed up first is what a restore needs first: configuration, images, custom volumes,
+/// instances. One thing that fails does not stop the others.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  incus-backup-all create
+  incus-backup-all create prod: --target dir:/mnt/nas/incus --yes
+  incus-backup-all create --skip image --dry-run")]
+pub struct CreateAll {
+    /// The server
+    #[arg(value_name = "REMOTE:")]
+    pub remote: Option<String>,
+    /// Where to
+    #[command(flatten)]
+    pub target: TargetChoice,
+    /// Leave a kind out: instance, volume, bucket, image or config; may be given several times
+    #[arg(long, value_name = "KIND")]
+    pub skip: Vec<Kind>,
+    /// Export running instances as they are, without a snapshot or copy: the result is inconsistent
+    #[arg(long)]
+    pub no_snapshot: bool,
+    /// How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19) or `none` [default: the target's in
+    /// `backup.yml`, else zstd:3]
+    #[arg(long, value_name = "ALG[:LEVEL]")]
+    pub compression: Option<CompressionChoice>,
+    /// Try again this many times when files change under a live export
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub retries: u32,
+    /// Things at a time [default: 4, or the number of cores if that is smaller]
+    #[arg(long, value_name = "N")]
+    pub parallel: Option<NonZeroUsize>,
+    /// Allow what is refused by default; each refusal says when this would allow it
+    #[arg(long)]
+    pub force: bool,
+    /// Answers
+    #[command(flatten)]
+    pub answers: Answers,
+    /// Output
+    #[command(flatten)]
+    pub rows: Rows,
+}

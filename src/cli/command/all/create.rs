@@ -1,0 +1,151 @@
+//! `create`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::super::create::known;
+use super::super::report;
+use super::super::volume::sweep_both;
+use crate::backup::{self, Options, Pausing, Request, Scope, VolumeRequest, VolumeWork};
+use crate::cli::args::CreateAll;
+use crate::cli::context::{Agreed, Context, Place, blocking, cores, parallel, source_of};
+use crate::cli::exit::Exit;
+use crate::cli::failure::CommandError;
+use crate::cli::{guard, names};
+use crate::config::{self, CreateContext, Reading};
+use crate::incus::Client;
+use crate::model::{CompressionChoice, Kind, ProjectName, SourceName};
+use crate::plan::{Approved, Outcome, Plan, Report};
+
+/// What one step of the whole plan needs.
+enum Work {
+    Config(Box<Reading>),
+    Volume(Box<VolumeWork>),
+    Instance(Box<backup::Work>),
+}
+
+/// Backs a whole server up.
+pub(in crate::cli) async fn create(
+    context: &Context,
+    args: CreateAll,
+) -> Result<Exit, CommandError> {
+    let arguments: Vec<String> = args.remote.iter().cloned().collect();
+    let config = context.config()?;
+    let named = names::resolve(&config, &arguments)?;
+    if !named.names.is_empty() {
+        let text = "a whole server has no name: write `REMOTE:`".to_owned();
+        return Err(CommandError::Usage(text));
+    }
+    let compression = args
+        .compression
+        .or(context.choice(&args.target)?.compression);
+    let place = context.place(&args.target).await?;
+    let client = context.connect(&config, &named.remote).await?;
+    let source = source_of(&client, &named.remote)?;
+    let options = Options {
+        no_snapshot: args.no_snapshot,
+        optimized: false,
+        instance_only: false,
+        force: args.force,
+        compression: compression.unwrap_or(CompressionChoice::DEFAULT),
+        retries: args.retries,
+        parallel: parallel(args.parallel),
+        threads: cores(),
+    };
+    let planning = plan(&args, options, (&client, &place, &source.name));
+    let plan = context.unless_cancelled(planning).await?;
+    let question = match plan.rows().filter(|row| row.action.changes()).count() {
+        1 => "Create 1 backup?".to_owned(),
+        count => format!("Create {count} backups?"),
+    };
+    let approved = match context
+        .agree(plan, question, &args.answers, &args.rows)
+        .await?
+    {
+        Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
+        Agreed::Nothing(plan) => {
+            return report::write(context, &Report::of_rest(plan.rows()), &args.rows);
+        }
+        Agreed::Approved(approved) => approved,
+    };
+    let target = context
+        .establish(place, &args.target, &args.answers)
+        .await?;
+    let entered = (target.clone(), source.clone());
+    blocking(move || entered.0.enter_source(&entered.1)).await??;
+    let projects = client.projects().await?.into_iter();
+    let projects: BTreeSet<ProjectName> = projects.map(|project| project.name).collect();
+    sweep_both(context, &client, &projects).await?;
+    let run = backup::Context {
+        client: Arc::new(client),
+        target,
+        source: source.name,
+        run: context.run.clone(),
+        owner: context.owner.clone(),
+        options,
+        progress: context.progress.clone(),
+        cancel: context.cancel.clone(),
+        pausing: Arc::new(Pausing::new(guard::program(&named.remote)?)),
+    };
+    let report = apply(&run, approved).await;
+    report::write(context, &report, &args.rows)
+}
+
+/// One plan for everything, in the order in which a restore needs it.
+async fn plan(
+    args: &CreateAll,
+    options: Options,
+    (client, place, source): (&Client, &Place, &SourceName),
+) -> Result<Plan<Work>, CommandError> {
+    let wanted = |kind| !args.skip.contains(&kind);
+    let mut all = Plan::new(Vec::new());
+    if wanted(Kind::Config) {
+        let reading = config::gather(client).await?;
+        all = all.then(config::plan_create(reading).map(|it| Work::Config(Box::new(it))));
+    }
+    if wanted(Kind::Volume) {
+        let request = VolumeRequest {
+            scope: Scope::AllProjects,
+            options,
+        };
+        let known = known(place, source.clone(), Kind::Volume).await?;
+        let facts = backup::gather_volumes(client, &request, &known).await?;
+        all = all.then(backup::plan_volumes(&request, &facts).map(|it| Work::Volume(Box::new(it))));
+    }
+    if wanted(Kind::Instance) {
+        let request = Request {
+            scope: Scope::AllProjects,
+            options,
+        };
+        let known = known(place, source.clone(), Kind::Instance).await?;
+        let facts = backup::gather(client, &request, &known).await?;
+        all = all.then(backup::plan(&request, &facts).map(|it| Work::Instance(Box::new(it))));
+    }
+    Ok(all)
+}
+
+async fn apply(run: &backup::Context, mut plan: Approved<Work>) -> Report {
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    let config = plan.part(Kind::Config, |work| match work {
+        Work::Config(reading) => Ok(*reading),
+        other => Err(other),
+    });
+    let create = CreateContext {
+        target: run.target.clone(),
+        source: run.source.clone(),
+        server_version: run.client.server().version.clone(),
+        run: run.run.clone(),
+    };
+    outcomes.extend(config::apply_create(&create, config).await.outcomes);
+    let volumes = plan.part(Kind::Volume, |work| match work {
+        Work::Volume(work) => Ok(*work),
+        other => Err(other),
+    });
+    outcomes.extend(backup::apply_volumes(run, volumes).await.outcomes);
+    let instances = plan.part(Kind::Instance, |work| match work {
+        Work::Instance(work) => Ok(*work),
+        other => Err(other),
+    });
+    outcomes.extend(backup::apply(run, instances).await.outcomes);
+    outcomes.into_iter().collect()
+}

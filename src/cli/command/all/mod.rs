@@ -1,0 +1,7 @@
+//! What each verb of `incus-backup-all` does: the operations of every kind, planned as one.
+
+mod create;
+mod list;
+
+pub(in crate::cli) use create::create;
+pub(in crate::cli) use list::list;
