@@ -13,6 +13,7 @@
 //! - Secrets are in the files, and nowhere else: not in rows, errors, logs, nor what is shown unless
 //!   asked for.
 
+mod coming;
 mod compare;
 mod create;
 mod document;
@@ -25,6 +26,7 @@ mod read;
 mod restore;
 mod secret;
 
+pub use coming::coming;
 pub use compare::{ChangeKind, Comparison, NOT_COMPARED, ObjectDifference, Secrets, compare};
 pub use create::{CreateContext, Reading, apply_create, gather, plan_create};
 pub use document::{Document, InvalidDocument, Objects, Section, file_name, parse, render};
@@ -34,6 +36,7 @@ pub use load::load;
 pub use object::{InvalidObject, Object};
 pub use read::read;
 pub use restore::{
-    Connection, RestoreFacts, RestoreRequest, Work, apply_restore, gather_restore, plan_restore,
+    Connection, Phase, RestoreFacts, RestoreRequest, Work, apply_restore, gather_restore,
+    plan_restore,
 };
 pub use secret::{MASK, mask_change, mask_object};

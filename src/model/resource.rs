@@ -210,6 +210,14 @@ impl ResourceId {
         self.name.as_ref()
     }
 
+    /// What it is called in its project: `POOL/NAME`, or its name.
+    pub fn path(&self) -> String {
+        let pool = self.pool.as_ref().map(PoolName::as_str);
+        let name = self.name.as_ref().map(ResourceName::as_str);
+        let parts: Vec<&str> = pool.into_iter().chain(name).collect();
+        parts.join("/")
+    }
+
     /// Its place below a source, each part percent-encoded: `instances/default/web`.
     pub fn components(&self) -> Vec<String> {
         let names = [
@@ -225,10 +233,7 @@ impl ResourceId {
 
 impl fmt::Display for ResourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pool = self.pool.as_ref().map(PoolName::as_str);
-        let name = self.name.as_ref().map(ResourceName::as_str);
-        let text: Vec<&str> = pool.into_iter().chain(name).collect();
-        f.write_str(&text.join("/"))?;
+        f.write_str(&self.path())?;
         match &self.project {
             Some(project) if project.as_str() != "default" => write!(f, " (project {project})"),
             _ => Ok(()),

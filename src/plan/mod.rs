@@ -47,6 +47,7 @@
 //! ```
 
 mod approval;
+mod coming;
 mod failure;
 mod outcome;
 mod room;
@@ -54,6 +55,7 @@ mod row;
 mod step;
 
 pub use approval::{Approved, Consent};
+pub use coming::{Coming, ComingProject};
 pub use failure::{Failure, messages};
 pub use outcome::{Outcome, Report, Status, Verdict};
 pub use room::{Fit, Room};

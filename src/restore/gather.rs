@@ -10,6 +10,7 @@ use super::request::{Request, Scope};
 use super::select::select;
 use crate::incus::{Client, Instance, Project};
 use crate::model::{Bytes, InstanceName, InstanceType, PoolName, ProjectName, ResourceId};
+use crate::plan::Coming;
 use crate::target::{Stored, StoredId, Target};
 use crate::temporary::is_marked;
 
@@ -64,6 +65,24 @@ pub struct Existence {
 }
 
 impl Facts {
+    /// Counts on what earlier steps of the same plan will have made.
+    pub fn expect(&mut self, coming: &Coming) {
+        for (name, driver) in &coming.pools {
+            self.pools.entry(name.clone()).or_insert(PoolFacts {
+                driver: driver.clone(),
+                free: None,
+            });
+        }
+        for (name, project) in &coming.projects {
+            let server = self.projects.entry(name.clone()).or_default();
+            for (profile, devices) in &project.profiles {
+                server.profiles.insert(profile.clone(), devices.clone());
+            }
+            server.networks.extend(project.networks.iter().cloned());
+            server.volumes.extend(project.volumes.iter().cloned());
+        }
+    }
+
     /// Whether what a backup is of exists on the server, where it was.
     pub(super) fn has_original(&self, id: &ResourceId) -> bool {
         let server = id.project().and_then(|project| self.projects.get(project));

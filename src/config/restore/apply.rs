@@ -74,6 +74,7 @@ impl Giving<'_> {
             id,
             change,
             expected,
+            ..
         } = work;
         if let Change::SetKey(value) = change {
             return self.set_key(&id, &value, &expected).await;

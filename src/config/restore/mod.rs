@@ -24,4 +24,5 @@ mod work;
 pub use apply::apply_restore;
 pub use plan::plan_restore;
 pub use request::{Connection, RestoreFacts, RestoreRequest, gather_restore};
+pub use stage::Phase;
 pub use work::Work;

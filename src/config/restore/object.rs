@@ -174,6 +174,7 @@ pub(super) fn work(
         Step::work(
             row,
             Work {
+                phase: stage.phase(),
                 id,
                 change,
                 expected,

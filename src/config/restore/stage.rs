@@ -34,7 +34,28 @@ pub(super) enum Turn {
     Second,
 }
 
+/// When something is done in a restore that brings data back as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Before volumes and buckets come back: what they are in.
+    BeforeVolumes,
+    /// After them, and before images and instances: profiles, which name volumes.
+    BeforeInstances,
+    /// After everything: limits and restrictions, who may do what, what could cut off this client.
+    Last,
+}
+
 impl Stage {
+    /// The phase that it is in.
+    pub(super) fn phase(self) -> Phase {
+        match self {
+            Self::EarlyKeys => Phase::BeforeVolumes,
+            Self::Objects(kind, _) if kind < ObjectKind::Profile => Phase::BeforeVolumes,
+            Self::Objects(..) => Phase::BeforeInstances,
+            _ => Phase::Last,
+        }
+    }
+
     /// The turn of most objects of a kind.
     pub(super) fn of(kind: ObjectKind) -> Self {
         match kind {
@@ -100,5 +121,11 @@ mod tests {
             Stage::CuttingOff,
         ];
         assert!(order.is_sorted());
+        assert!(order.iter().map(|stage| stage.phase()).is_sorted());
+        assert_eq!(
+            Stage::of(ObjectKind::Profile).phase(),
+            Phase::BeforeInstances
+        );
+        assert_eq!(Stage::ProjectLimits.phase(), Phase::Last);
     }
 }

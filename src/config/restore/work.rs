@@ -3,14 +3,23 @@
 use serde_json::Value;
 
 use super::super::object::Object;
+use super::stage::Phase;
 use crate::model::ObjectId;
 
 /// What is done to one object, and what it must be like before.
 #[derive(Debug)]
 pub struct Work {
+    pub(super) phase: Phase,
     pub(super) id: ObjectId,
     pub(super) change: Change,
     pub(super) expected: Expected,
+}
+
+impl Work {
+    /// When it is done in a restore that brings data back as well.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
 }
 
 /// What is done.
