@@ -35,6 +35,7 @@ complete -c incus-backup-all -n "__fish_incus_backup_all_needs_command" -f -a "c
 complete -c incus-backup-all -n "__fish_incus_backup_all_needs_command" -f -a "backup" -d 'Back up everything that a server holds'
 complete -c incus-backup-all -n "__fish_incus_backup_all_needs_command" -f -a "list" -d 'List stored versions of every kind'
 complete -c incus-backup-all -n "__fish_incus_backup_all_needs_command" -f -a "ls" -d 'List stored versions of every kind'
+complete -c incus-backup-all -n "__fish_incus_backup_all_needs_command" -f -a "restore" -d 'Bring a whole server back, onto an empty one or what is left of it'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand create" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand create" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand create" -l skip -d 'Leave a kind out: instance, volume, bucket, image or config; may be given several times' -r
@@ -113,3 +114,28 @@ complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -s
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -l debug -d 'Log every request and decision'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l as-of -d 'The newest complete versions that are not later than this time, such as 2026-01-31T12:00:00Z' -r
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l skip -d 'Leave a kind out: instance, volume, bucket, image or config; may be given several times' -r
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l pool-source -d 'The device, data set or folder of storage pool POOL on the new server' -r
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l parallel -d 'Things at a time [default: 4, or the number of cores if that is smaller]' -r
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
+compact\t'A header, and no borders'
+csv\t'Comma-separated raw values'
+json\t'One array of objects'
+yaml\t'One list of mappings'"
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l replace -d 'Replace what exists and differs: imported beside, swapped by name, the old one deleted last'
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l skip-existing -d 'Leave what exists as it is'
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l start -d 'Start what was restored'
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l force -d 'Allow what is refused by default; each refusal says when this would allow it'
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -s n -l dry-run -d 'Show the plan and change nothing'
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -s y -l yes -d 'Do not ask'
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l debug -d 'Log every request and decision'
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -124,6 +124,7 @@ impl Program for args::All {
         match self.verb {
             args::AllVerb::Create(args) => command::all::create(context, args).await,
             args::AllVerb::List(args) => command::all::list(context, args).await,
+            args::AllVerb::Restore(args) => command::all::restore(context, args).await,
         }
     }
 }

@@ -133,6 +133,9 @@ fn step(request: &Request, facts: &Facts, id: &ResourceId, place: Place<'_>) -> 
         return refuse(&fitting.problems.join("; "));
     }
     let existing = server.instances.get(&name);
+    if existing.is_some() && request.equal.contains(id) {
+        return Step::rest(row(Action::Skip).because("it is there, and equal"));
+    }
     let action = match decide(request, existing) {
         Ok(Action::Skip) => return Step::rest(row(Action::Skip).because("it exists")),
         Ok(action) => action,

@@ -1,11 +1,12 @@
 //! What is asked for.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
 use jiff::Timestamp;
 
 use super::mapping::Mapping;
-use crate::model::{InstanceName, ProjectName, ResourceName, SourceName, Version};
+use crate::model::{InstanceName, ProjectName, ResourceId, ResourceName, SourceName, Version};
 
 /// A request to bring instances of one source back to one server.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct Request {
     pub selection: Selection,
     /// What becomes of instances that exist.
     pub existing: Existing,
+    /// Those that exist and are what the backup holds: nothing is left to do for them.
+    pub equal: BTreeSet<ResourceId>,
     /// How they are restored.
     pub options: Options,
 }

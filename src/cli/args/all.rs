@@ -3,8 +3,10 @@
 use std::num::NonZeroUsize;
 
 use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
 
-use super::{Answers, List, Rows, TargetChoice, Verbosity};
+use super::config::pool_source;
+use super::{Answers, List, Rows, SourceChoice, TargetChoice, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{CompressionChoice, Kind};
 
@@ -44,6 +46,8 @@ pub enum AllVerb {
     /// List stored versions of every kind
     #[command(visible_alias = "ls", after_help = LIST)]
     List(List),
+    /// Bring a whole server back, onto an empty one or what is left of it
+    Restore(RestoreAll),
 }
 
 /// Back up everything that a server holds
@@ -75,6 +79,60 @@ pub struct CreateAll {
     /// Try again this many times when files change under a live export
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub retries: u32,
+    /// Things at a time [default: 4, or the number of cores if that is smaller]
+    #[arg(long, value_name = "N")]
+    pub parallel: Option<NonZeroUsize>,
+    /// Allow what is refused by default; each refusal says when this would allow it
+    #[arg(long)]
+    pub force: bool,
+    /// Answers
+    #[command(flatten)]
+    pub answers: Answers,
+    /// Output
+    #[command(flatten)]
+    pub rows: Rows,
+}
+
+/// Bring a whole server back, onto an empty one or what is left of it
+///
+/// Storage pools, projects, networks, volumes, profiles, images, instances, and in the end limits,
+/// certificates and the remaining server keys: one plan, one question. What is there and equal is
+/// skipped, so that a restore that was interrupted goes on where it stopped. Nothing that the backup
+/// lacks is deleted.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  incus-backup-all restore --from prod
+  incus-backup-all restore dr: --from prod --as-of 2026-01-31T12:00:00Z --dry-run
+  incus-backup-all restore --from prod --skip config --skip-existing --yes")]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
+pub struct RestoreAll {
+    /// The server that is restored to
+    #[arg(value_name = "REMOTE:")]
+    pub remote: Option<String>,
+    /// Where from
+    #[command(flatten)]
+    pub target: TargetChoice,
+    /// Of which server
+    #[command(flatten)]
+    pub source: SourceChoice,
+    /// The newest complete versions that are not later than this time, such as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<Timestamp>,
+    /// Leave a kind out: instance, volume, bucket, image or config; may be given several times
+    #[arg(long, value_name = "KIND")]
+    pub skip: Vec<Kind>,
+    /// Replace what exists and differs: imported beside, swapped by name, the old one deleted last
+    #[arg(long, conflicts_with = "skip_existing")]
+    pub replace: bool,
+    /// Leave what exists as it is
+    #[arg(long)]
+    pub skip_existing: bool,
+    /// Start what was restored
+    #[arg(long)]
+    pub start: bool,
+    /// The device, data set or folder of storage pool POOL on the new server
+    #[arg(long, value_name = "POOL=SOURCE", value_parser = pool_source)]
+    pub pool_source: Vec<(String, String)>,
     /// Things at a time [default: 4, or the number of cores if that is smaller]
     #[arg(long, value_name = "N")]
     pub parallel: Option<NonZeroUsize>,

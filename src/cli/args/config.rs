@@ -270,7 +270,7 @@ pub struct ConfigRestore {
     pub rows: Rows,
 }
 
-fn pool_source(text: &str) -> Result<(String, String), &'static str> {
+pub(super) fn pool_source(text: &str) -> Result<(String, String), &'static str> {
     match text.split_once('=') {
         Some((pool, source)) if !pool.is_empty() && !source.is_empty() => {
             Ok((pool.to_owned(), source.to_owned()))

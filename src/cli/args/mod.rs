@@ -15,7 +15,7 @@ mod show;
 mod verify;
 mod volume;
 
-pub use all::{All, AllVerb, CreateAll};
+pub use all::{All, AllVerb, CreateAll, RestoreAll};
 pub use common::{
     Answers, Chosen, Output, ProjectScope, Rows, SourceChoice, TargetChoice, Verbosity,
 };

@@ -43,6 +43,7 @@ pub(in crate::cli) async fn restore(
             (_, true) => Existing::Skip,
             _ => Existing::Refuse,
         },
+        equal: BTreeSet::new(),
         options: Options {
             target_name: args.target_name.clone(),
             mapping: mapping(&args),

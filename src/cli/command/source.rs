@@ -11,6 +11,27 @@ use crate::incus::Config;
 use crate::model::{Kind, ProjectName, ResourceId, SourceName, Subject};
 use crate::target::{Filter, Stored, Target};
 
+/// Checks that a target holds something of a source.
+pub(super) async fn sources(
+    target: &Arc<dyn Target>,
+    source: &SourceName,
+) -> Result<(), CommandError> {
+    let (reader, wanted) = (target.clone(), source.clone());
+    blocking(move || {
+        let known = reader.sources()?;
+        if known.contains(&wanted) {
+            return Ok(());
+        }
+        let target = reader.location().to_string();
+        Err(CommandError::NoSource {
+            target,
+            wanted,
+            known,
+        })
+    })
+    .await?
+}
+
 /// Everything that a target holds of a kind of one source, which must be there.
 pub(super) async fn stored_of(
     target: &Arc<dyn Target>,
@@ -22,20 +43,9 @@ pub(super) async fn stored_of(
         kind: Some(kind),
         ..Filter::default()
     };
-    let (reader, wanted) = (target.clone(), source.clone());
-    blocking(move || {
-        let known = reader.sources()?;
-        if !known.contains(&wanted) {
-            let target = reader.location().to_string();
-            return Err(CommandError::NoSource {
-                target,
-                wanted,
-                known,
-            });
-        }
-        Ok(reader.versions(&filter)?)
-    })
-    .await?
+    sources(target, source).await?;
+    let reader = target.clone();
+    Ok(blocking(move || reader.versions(&filter)).await??)
 }
 
 /// What `list`, `show` and `delete` look at.

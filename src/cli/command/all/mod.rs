@@ -2,6 +2,8 @@
 
 mod create;
 mod list;
+mod restore;
 
 pub(in crate::cli) use create::create;
 pub(in crate::cli) use list::list;
+pub(in crate::cli) use restore::restore;

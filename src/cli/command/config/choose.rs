@@ -53,7 +53,7 @@ pub(super) fn pick(stored: &[Stored], version: Option<Version>) -> Result<&Store
 
 /// The version that is meant, which must have its manifest. One that is damaged is opened, for the
 /// error that tells why.
-pub(super) async fn pick_readable<'a>(
+pub(in crate::cli::command) async fn pick_readable<'a>(
     target: &Arc<dyn Target>,
     stored: &'a [Stored],
     version: Option<Version>,

@@ -9,6 +9,7 @@ mod protect;
 mod restore;
 mod show;
 
+pub(in crate::cli::command) use choose::pick_readable;
 pub(in crate::cli) use create::create;
 pub(in crate::cli) use delete::delete;
 pub(in crate::cli) use diff::diff;

@@ -1,0 +1,227 @@
+//! `restore`.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::super::config::pick_readable;
+use super::super::report;
+use super::super::source::{sources, stored_of};
+use super::super::volume::sweep_both;
+use crate::cli::args::RestoreAll;
+use crate::cli::context::{Agreed, Context, parallel, source_of};
+use crate::cli::exit::Exit;
+use crate::cli::failure::CommandError;
+use crate::cli::names;
+use crate::config::{self, Filter, Phase, RestoreFacts, RestoreRequest, Secrets};
+use crate::incus::Client;
+use crate::model::{
+    InstanceName, Kind, ObjectId, ObjectKind, ProjectName, ResourceId, SourceName, Version,
+};
+use crate::plan::{Approved, Coming, Outcome, Plan, Report};
+use crate::restore::{self, Existing, Mapping, Options, Request, Scope, Selection};
+use crate::target::{Stored, Target};
+
+/// What one step of the whole plan needs.
+enum Work {
+    Config(Box<config::Work>),
+    Instance(Box<restore::Work>),
+}
+
+/// Where from, and where to.
+struct Sides {
+    client: Arc<Client>,
+    target: Arc<dyn Target>,
+    source: SourceName,
+}
+
+/// Brings a whole server back.
+pub(in crate::cli) async fn restore(
+    context: &Context,
+    args: RestoreAll,
+) -> Result<Exit, CommandError> {
+    let arguments: Vec<String> = args.remote.iter().cloned().collect();
+    let config = context.config()?;
+    let named = names::resolve(&config, &arguments)?;
+    if !named.names.is_empty() {
+        let text = "a whole server has no name: write `REMOTE:`".to_owned();
+        return Err(CommandError::Usage(text));
+    }
+    let target = context.target(&args.target).await?;
+    let client = context.connect(&config, &named.remote).await?;
+    let source = match &args.source.from {
+        Some(source) => source.clone(),
+        None => source_of(&client, &named.remote)?.name,
+    };
+    sources(&target, &source).await?;
+    let sides = Sides {
+        client: Arc::new(client),
+        target,
+        source,
+    };
+    let plan = context.unless_cancelled(plan(&args, &sides)).await?;
+    let question = match plan.rows().filter(|row| row.action.changes()).count() {
+        1 => "Make 1 change?".to_owned(),
+        count => format!("Make {count} changes?"),
+    };
+    let approved = match context
+        .agree(plan, question, &args.answers, &args.rows)
+        .await?
+    {
+        Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
+        Agreed::Nothing(plan) => {
+            return report::write(context, &Report::of_rest(plan.rows()), &args.rows);
+        }
+        Agreed::Approved(approved) => approved,
+    };
+    let projects = sides.client.projects().await?.into_iter();
+    let projects: BTreeSet<ProjectName> = projects.map(|project| project.name).collect();
+    sweep_both(context, &sides.client, &projects).await?;
+    let run = restore::Context {
+        client: sides.client.clone(),
+        target: sides.target.clone(),
+        run: context.run.clone(),
+        owner: context.owner.clone(),
+        options: options(&args),
+        progress: context.progress.clone(),
+        cancel: context.cancel.clone(),
+    };
+    let report = apply(&run, approved).await;
+    report::write(context, &report, &args.rows)
+}
+
+fn options(args: &RestoreAll) -> Options {
+    Options {
+        target_name: None,
+        mapping: Mapping::default(),
+        start: args.start,
+        force: args.force,
+        parallel: parallel(args.parallel),
+    }
+}
+
+fn selection(args: &RestoreAll) -> Selection {
+    args.as_of.map_or(Selection::Newest, Selection::AsOf)
+}
+
+fn existing(args: &RestoreAll) -> Existing {
+    match (args.replace, args.skip_existing) {
+        (true, _) => Existing::Replace,
+        (_, true) => Existing::Skip,
+        _ => Existing::Refuse,
+    }
+}
+
+/// One plan for everything, in the order in which the server can take it.
+async fn plan(args: &RestoreAll, sides: &Sides) -> Result<Plan<Work>, CommandError> {
+    let wanted = |kind| !args.skip.contains(&kind);
+    let mut all = Plan::new(Vec::new());
+    let mut coming = Coming::default();
+    let mut equal = BTreeSet::new();
+    if wanted(Kind::Config)
+        && let Some(facts) = configuration(args, sides).await?
+    {
+        let plan = config::plan_restore(&config_request(args), &facts);
+        coming = config::coming(&facts.backup, plan.rows(), &[]);
+        equal = equal_instances(&facts);
+        all = all.then(plan.map(|it| Work::Config(Box::new(it))));
+    }
+    if wanted(Kind::Instance) {
+        let request = Request {
+            source: sides.source.clone(),
+            scope: Scope::AllProjects,
+            selection: selection(args),
+            existing: existing(args),
+            equal,
+            options: options(args),
+        };
+        let stored = stored_of(&sides.target, &sides.source, Kind::Instance).await?;
+        let mut facts = restore::gather(&sides.client, &request, &sides.target, stored).await?;
+        facts.expect(&coming);
+        all = all.then(restore::plan(&request, &facts).map(|it| Work::Instance(Box::new(it))));
+    }
+    Ok(all)
+}
+
+/// The configuration that was stored, and that of the server; none where none was stored.
+async fn configuration(
+    args: &RestoreAll,
+    sides: &Sides,
+) -> Result<Option<RestoreFacts>, CommandError> {
+    let mut stored = stored_of(&sides.target, &sides.source, Kind::Config).await?;
+    if let Some(moment) = args.as_of {
+        stored.retain(|stored: &Stored| stored.id.version.timestamp() <= moment);
+    }
+    if stored.is_empty() {
+        return Ok(None);
+    }
+    let picked = pick_readable(&sides.target, &stored, None).await?;
+    let backup = config::load(sides.target.clone(), picked.id.clone()).await?;
+    let now = Version::now().timestamp();
+    let facts = config::gather_restore(&sides.client, backup, now).await?;
+    Ok(Some(facts))
+}
+
+/// Volumes and buckets come back with their data, not by their definition alone.
+fn config_request(args: &RestoreAll) -> RestoreRequest {
+    let with_data = [ObjectKind::Volume, ObjectKind::Bucket];
+    let kinds = ObjectKind::ALL.into_iter();
+    RestoreRequest {
+        filter: Filter {
+            kinds: kinds.filter(|kind| !with_data.contains(kind)).collect(),
+            project: None,
+        },
+        force: false,
+        empty_volumes: false,
+        pool_sources: args.pool_source.iter().cloned().collect(),
+    }
+}
+
+/// The instances of the backup that the server has, and has just so.
+fn equal_instances(facts: &RestoreFacts) -> BTreeSet<ResourceId> {
+    let filter = Filter {
+        kinds: [ObjectKind::Instance].into(),
+        project: None,
+    };
+    let compared = config::compare(&facts.backup, &facts.server, &filter, Secrets::Masked);
+    let differ: BTreeSet<&ObjectId> = compared.differences.iter().map(|it| &it.id).collect();
+    let backup = facts.backup.objects(ObjectKind::Instance);
+    backup
+        .into_iter()
+        .flatten()
+        .filter(|(id, _)| !differ.contains(id))
+        .filter_map(|(id, _)| {
+            let name: InstanceName = id.name.as_str().parse().ok()?;
+            Some(ResourceId::instance(id.project.clone()?, &name))
+        })
+        .collect()
+}
+
+async fn apply(run: &restore::Context, mut plan: Approved<Work>) -> Report {
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    for phase in [Phase::BeforeVolumes, Phase::BeforeInstances] {
+        outcomes.extend(configure(run, &mut plan, phase).await);
+    }
+    let instances = plan.part(Kind::Instance, |work| match work {
+        Work::Instance(work) => Ok(*work),
+        other @ Work::Config(_) => Err(other),
+    });
+    outcomes.extend(restore::apply(run, instances).await.outcomes);
+    outcomes.extend(configure(run, &mut plan, Phase::Last).await);
+    outcomes.into_iter().collect()
+}
+
+/// Does what of the configuration belongs to a phase.
+async fn configure(
+    run: &restore::Context,
+    plan: &mut Approved<Work>,
+    phase: Phase,
+) -> Vec<Outcome> {
+    let part = plan.part(Kind::Config, |work| match work {
+        Work::Config(work) if work.phase() == phase => Ok(*work),
+        other => Err(other),
+    });
+    let (progress, cancel) = (&*run.progress, &run.cancel);
+    config::apply_restore(&run.client, part, progress, cancel)
+        .await
+        .outcomes
+}
