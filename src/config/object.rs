@@ -230,7 +230,7 @@ fn settle_roles(object: &mut Object) {
 
 /// Takes out of an item of a list what says nothing: a server of another version does not have it, and
 /// in Go a field that is absent is empty, false or nought.
-fn tidy_item(item: &Value) -> Value {
+pub(super) fn tidy_item(item: &Value) -> Value {
     let mut item = tidy("", item);
     if let Some(fields) = item.as_object_mut() {
         fields.retain(|_, value| {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::document::{Document, Objects, Section};
 use super::error::ConfigError;
 use super::fields::{MEMBER_SERVER_KEYS, member_keys};
-use super::object::{Fields, Object, from_api, tidy};
+use super::object::{Fields, Object, from_api, tidy, tidy_item};
 use crate::incus::{self, Client, ETag, Within};
 use crate::model::{ObjectId, ObjectKind, ResourceName};
 
@@ -271,8 +271,8 @@ fn insert_key(
 }
 
 /// A snapshot or key without what is derived and what the server chose for itself.
-fn tidy_part(raw: &Value) -> Value {
-    let mut part = tidy("", raw);
+pub(super) fn tidy_part(raw: &Value) -> Value {
+    let mut part = tidy_item(raw);
     if let Some(part) = part.as_object_mut() {
         part.retain(|field, _| {
             !field.starts_with("expanded_")

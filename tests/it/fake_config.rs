@@ -102,7 +102,12 @@ fn damage_is_told_and_nothing_of_the_version_is_used() {
     let file = world.version().join("networks.json");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("default", "DEFAULT")).unwrap();
-    for verb in [&["show", "--kind", "projects"][..], &["diff"]] {
+    let verbs = [
+        &["show", "--kind", "projects"][..],
+        &["diff"],
+        &["restore", "--yes"],
+    ];
+    for verb in verbs {
         let ran = world.run(verb).exits(4);
         assert_eq!(ran.stdout, "");
         assert!(ran.stderr.contains("`networks.json`"), "{}", ran.stderr);
@@ -118,13 +123,11 @@ fn a_manifest_of_a_later_format_says_what_is_needed() {
     std::fs::write(&file, text.replace("\"format\": 2", "\"format\": 3")).unwrap();
     let version = world.version();
     let version = version.file_name().unwrap().to_str().unwrap();
-    let ran = world.run(&["diff", "--version", version]).exits(1);
-    assert!(
-        ran.stderr
-            .contains("a newer version of this program is needed"),
-        "{}",
-        ran.stderr
-    );
+    for verb in ["diff", "restore"] {
+        let ran = world.run(&[verb, "--version", version]).exits(1);
+        let needed = "a newer version of this program is needed";
+        assert!(ran.stderr.contains(needed), "{}", ran.stderr);
+    }
 }
 
 #[test]

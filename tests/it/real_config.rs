@@ -65,6 +65,21 @@ impl Daemon {
         self.incus(&["launch", "busybox", name, "--quiet"]);
     }
 
+    /// A connection of this very process.
+    async fn client(&self) -> incus_backup::incus::Client {
+        use incus_backup::incus;
+        let environment = incus::Environment {
+            incus_dir: Some(self.socket().parent().unwrap().to_owned()),
+            incus_conf: Some(self.folder().join("none")),
+            ..incus::Environment::default()
+        };
+        let settings = incus::Config::load(&environment).unwrap();
+        let local = "local".parse().unwrap();
+        incus::Client::connect(&settings, &local, &environment)
+            .await
+            .unwrap()
+    }
+
     /// The folders of the stored versions, oldest first.
     fn versions(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
@@ -225,7 +240,10 @@ impl Pair {
             full.script(
                 "network address-set create office
                  network address-set add office 10.7.7.0/24
-                 network acl rule add ops ingress action=allow source=$office",
+                 network acl rule add ops ingress action=allow source=$office
+                 config set core.storage_buckets_address=127.0.0.1:9000
+                 storage bucket create default files user.a=1
+                 storage bucket key create default files reader --role=read-only",
             );
         }
         full.trust("https", "127.0.0.1:8443");
@@ -356,14 +374,15 @@ fn real_config_data_is_left_to_those_who_bring_it() {
         return;
     };
     pair.restore(&[]).exits(0);
-    assert_eq!(
-        pair.differences(),
-        [
-            "removed volume data",
-            "removed volume disk",
-            "removed volume private"
-        ]
-    );
+    let mut left = vec![
+        "removed volume data",
+        "removed volume disk",
+        "removed volume private",
+    ];
+    if pair.full.has("network_address_set") {
+        left.push("removed bucket files");
+    }
+    assert_eq!(pair.differences(), left);
 }
 
 #[test]
@@ -544,21 +563,12 @@ fn real_config_the_connection_in_use_is_cut_last_and_that_is_said() {
 
 #[tokio::test]
 async fn real_config_what_changed_since_the_plan_is_not_overwritten() {
-    use incus_backup::{config, incus, plan, progress};
+    use incus_backup::{config, plan, progress};
     let Some(daemon) = Daemon::start() else {
         return;
     };
     daemon.script(FILL);
-    let environment = incus::Environment {
-        incus_dir: Some(daemon.socket().parent().unwrap().to_owned()),
-        incus_conf: Some(daemon.folder().join("none")),
-        ..incus::Environment::default()
-    };
-    let settings = incus::Config::load(&environment).unwrap();
-    let local = "local".parse().unwrap();
-    let client = incus::Client::connect(&settings, &local, &environment)
-        .await
-        .unwrap();
+    let client = daemon.client().await;
     let backup = config::read(&client).await.unwrap();
     daemon.script(
         "profile set vols limits.cpu=1
@@ -695,4 +705,59 @@ fn real_config_a_client_that_may_not_see_all_is_told_so() {
         assert_eq!(ran.stdout, "");
     }
     assert!(!daemon.root().exists());
+}
+
+/// Cancels a run when it begins its n-th object.
+struct Stop {
+    after: std::sync::atomic::AtomicUsize,
+    cancel: incus_backup::progress::Cancel,
+}
+
+impl incus_backup::progress::Progress for Stop {
+    fn task(&self, name: &str) -> Box<dyn incus_backup::progress::Task> {
+        use std::sync::atomic::Ordering;
+        if self.after.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.cancel.cancel();
+        }
+        incus_backup::progress::Silent.task(name)
+    }
+
+    fn warn(&self, _message: &str) {}
+}
+
+#[tokio::test]
+async fn real_config_a_restore_that_was_stopped_goes_on_where_it_stopped() {
+    use incus_backup::{config, plan, progress};
+    let Some(pair) = Pair::start(FILL) else {
+        return;
+    };
+    let (full, empty) = (pair.full.client().await, pair.empty.client().await);
+    let request = config::RestoreRequest {
+        empty_volumes: true,
+        ..config::RestoreRequest::default()
+    };
+    let now = "2026-11-24T00:00:00Z".parse().unwrap();
+    let mut runs = 0;
+    loop {
+        let backup = config::read(&full).await.unwrap();
+        let facts = config::gather_restore(&empty, backup, now).await.unwrap();
+        let planned = config::plan_restore(&request, &facts);
+        if !planned.changes_anything() {
+            break;
+        }
+        runs += 1;
+        assert!(runs < 20, "it does not get on");
+        let cancel = progress::Cancel::new();
+        let stop = Stop {
+            after: 5.into(),
+            cancel: cancel.clone(),
+        };
+        let approved = planned.approve(plan::Consent::given_by_yes());
+        let report = config::apply_restore(&empty, approved, &stop, &cancel).await;
+        for outcome in &report.outcomes {
+            assert!(outcome.error.is_none(), "{outcome:?}");
+        }
+    }
+    assert!(runs > 3, "it was stopped {runs} times");
+    assert_eq!(pair.differences(), Vec::<String>::new());
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::super::error::ConfigError;
 use super::super::fields::member_keys;
 use super::super::object::Object;
-use super::super::read::Reader;
+use super::super::read::{Reader, tidy_part};
 use super::super::secret::{redact, secrets};
 use super::extra::used;
 use super::pool::is_pending;
@@ -286,7 +286,7 @@ impl Giving<'_> {
         }
         for key in wanted {
             match there.iter().find(|there| named(there) == named(key)) {
-                Some(there) if there == key => {}
+                Some(there) if tidy_part(there) == *key => {}
                 Some(_) => change(key, BucketKeyChange::Replace).await?,
                 None => change(key, BucketKeyChange::Create).await?,
             }

@@ -5,7 +5,7 @@ use crate::model::ObjectKind;
 /// When something is done. What stands first is named by what comes later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
-    /// Server keys that networks and pools need.
+    /// Server keys that networks, pools and buckets need.
     EarlyKeys,
     /// Objects of a kind, in the order of the kinds.
     Objects(ObjectKind, Turn),
@@ -69,7 +69,8 @@ impl Stage {
     /// The turn of a server key.
     pub(super) fn of_key(key: &str) -> Self {
         let begins = |prefixes: &[&str]| prefixes.iter().any(|prefix| key.starts_with(prefix));
-        if begins(&["network.ov", "storage.linstor.", "images.", "backups."]) {
+        let early = ["network.ov", "storage.linstor.", "images.", "backups."];
+        if begins(&early) || key == "core.storage_buckets_address" {
             Self::EarlyKeys
         } else if begins(&["oidc.", "openfga.", "authorization."])
             || key.ends_with(".scriptlet")
