@@ -33,6 +33,24 @@ pub(super) const SETS: [&str; 7] = [
 pub(super) const RESTLESS: [&str; 3] = ["count", "last_seen_at", "last_message"];
 
 const PLAIN: &[&str] = &["config", "description"];
+const IMAGE: &[&str] = &[
+    "aliases",
+    "auto_update",
+    "expires_at",
+    "profiles",
+    "properties",
+    "public",
+];
+const INSTANCE: &[&str] = &[
+    "architecture",
+    "config",
+    "description",
+    "devices",
+    "ephemeral",
+    "profiles",
+    "stateful",
+];
+const WARNING: &[&str] = &["entity_url", "location", "project", "severity", "type"];
 
 pub(super) fn fields(kind: ObjectKind) -> Fields {
     let (name, set, made): (_, &[&str], &[&str]) = match kind {
@@ -62,29 +80,10 @@ pub(super) fn fields(kind: ObjectKind) -> Fields {
         ObjectKind::Profile => ("name", &["config", "description", "devices"], &[]),
         ObjectKind::Image => (
             "fingerprint",
-            &[
-                "aliases",
-                "auto_update",
-                "expires_at",
-                "profiles",
-                "properties",
-                "public",
-            ],
+            IMAGE,
             &["architecture", "filename", "size", "type"],
         ),
-        ObjectKind::Instance => (
-            "name",
-            &[
-                "architecture",
-                "config",
-                "description",
-                "devices",
-                "ephemeral",
-                "profiles",
-                "stateful",
-            ],
-            &["type"],
-        ),
+        ObjectKind::Instance => ("name", INSTANCE, &["type"]),
         ObjectKind::Certificate => (
             "fingerprint",
             &["description", "name", "projects", "restricted"],
@@ -96,11 +95,7 @@ pub(super) fn fields(kind: ObjectKind) -> Fields {
             &["config", "description", "failure_domain", "roles"],
             &[],
         ),
-        ObjectKind::Warning => (
-            "uuid",
-            &["status"],
-            &["entity_url", "location", "project", "severity", "type"],
-        ),
+        ObjectKind::Warning => ("uuid", &["status"], WARNING),
         ObjectKind::Project | ObjectKind::NetworkZone | ObjectKind::Bucket => ("name", PLAIN, &[]),
     };
     Fields { name, set, made }

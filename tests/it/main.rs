@@ -29,6 +29,7 @@ mod real_bad_days;
 mod real_cluster;
 mod real_cluster_config;
 mod real_config;
+mod real_config_restore;
 mod real_consistency;
 mod real_hooks;
 mod real_images;
