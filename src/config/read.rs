@@ -140,6 +140,8 @@ impl<'a> Reader<'a> {
                 // The members of a cluster trust each other without being told.
                 ObjectKind::Certificate => raw["type"] == "server",
                 ObjectKind::Image => raw["cached"] == true,
+                // Snapshots are listed beside their volumes, as `VOLUME/SNAPSHOT`.
+                ObjectKind::Volume => raw["name"].as_str().is_some_and(|it| it.contains('/')),
                 _ => false,
             };
             if kind == ObjectKind::Instance && raw["status_code"] == UNREACHABLE {

@@ -76,6 +76,15 @@ impl<W> Plan<W> {
         self
     }
 
+    /// The steps that come first, with those that need nothing, and the others.
+    pub fn divide(self, mut first: impl FnMut(&W) -> bool) -> (Self, Self) {
+        let (now, later) = self
+            .steps
+            .into_iter()
+            .partition(|step| step.work.as_ref().is_none_or(&mut first));
+        (Self::new(now), Self::new(later))
+    }
+
     /// Whether it has no row at all.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
@@ -167,6 +176,19 @@ mod tests {
         #[case] work: Option<i32>,
     ) {
         assert_eq!(Step::work(row(action, "web"), 7).into_parts().1, work);
+    }
+
+    #[test]
+    fn a_plan_is_divided_into_what_comes_first_and_the_others() {
+        let steps = [(Action::Create, 2), (Action::Skip, 3), (Action::Delete, 1)];
+        let plan: Plan<i32> = steps
+            .into_iter()
+            .map(|(action, number)| Step::work(row(action, &number.to_string()), number))
+            .collect();
+        let (now, later) = plan.divide(|number| *number < 2);
+        let names = |plan: &Plan<i32>| plan.rows().map(Row::subject).collect::<Vec<_>>();
+        assert_eq!(names(&now), ["3", "1"]);
+        assert_eq!(names(&later), ["2"]);
     }
 
     #[test]

@@ -114,7 +114,7 @@ pub(in crate::cli) async fn create(
 
 /// Every version of every image that the target holds, of whatever server: the same files are stored
 /// once.
-async fn stored_images(place: &Place) -> Result<Vec<Stored>, CommandError> {
+pub(super) async fn stored_images(place: &Place) -> Result<Vec<Stored>, CommandError> {
     let Place::Target(target) = place else {
         return Ok(Vec::new());
     };

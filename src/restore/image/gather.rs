@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::request::{Request, Scope};
 use crate::incus::Client;
 use crate::model::{ProjectName, ResourceId, Sha256};
+use crate::plan::Coming;
 use crate::restore::{RestoreError, Selection};
 use crate::target::{State, Stored};
 
@@ -51,6 +52,22 @@ pub struct Server {
     pub aliases: BTreeMap<String, Sha256>,
     /// The profiles that images can name.
     pub profiles: BTreeSet<String>,
+}
+
+impl Facts {
+    /// Counts on what earlier steps of the same plan will have made. A project that is not there yet
+    /// has images of its own where some are stored of it.
+    pub fn expect(&mut self, coming: &Coming) {
+        for (name, project) in &coming.projects {
+            let server = self.servers.entry(name.clone()).or_insert_with(|| Server {
+                home: name.clone(),
+                images: BTreeSet::new(),
+                aliases: BTreeMap::new(),
+                profiles: BTreeSet::new(),
+            });
+            server.profiles.extend(project.profiles.keys().cloned());
+        }
+    }
 }
 
 /// Reads what the plan needs; `stored` is what the target holds of the source's images.

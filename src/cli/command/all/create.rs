@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::create::known;
+use super::super::image::stored_images;
 use super::super::report;
 use super::super::volume::sweep_both;
-use crate::backup::{self, Options, Pausing, Request, Scope, VolumeRequest, VolumeWork};
+use crate::backup::{self, Options, Pausing, Request, Scope, VolumeRequest, VolumeWork, image};
 use crate::cli::args::CreateAll;
 use crate::cli::context::{Agreed, Context, Place, blocking, cores, parallel, source_of};
 use crate::cli::exit::Exit;
@@ -20,6 +21,7 @@ use crate::plan::{Approved, Outcome, Plan, Report};
 /// What one step of the whole plan needs.
 enum Work {
     Config(Box<Reading>),
+    Image(Box<image::Work>),
     Volume(Box<VolumeWork>),
     Instance(Box<backup::Work>),
 }
@@ -103,6 +105,15 @@ async fn plan(
         let reading = config::gather(client).await?;
         all = all.then(config::plan_create(reading).map(|it| Work::Config(Box::new(it))));
     }
+    if wanted(Kind::Image) {
+        let request = image::Request {
+            source: source.clone(),
+            scope: image::Scope::AllProjects,
+        };
+        let stored = stored_images(place).await?;
+        let facts = image::gather(client, &request, &stored).await?;
+        all = all.then(image::plan(&facts).map(|it| Work::Image(Box::new(it))));
+    }
     if wanted(Kind::Volume) {
         let request = VolumeRequest {
             scope: Scope::AllProjects,
@@ -137,6 +148,11 @@ async fn apply(run: &backup::Context, mut plan: Approved<Work>) -> Report {
         run: run.run.clone(),
     };
     outcomes.extend(config::apply_create(&create, config).await.outcomes);
+    let images = plan.part(Kind::Image, |work| match work {
+        Work::Image(work) => Ok(*work),
+        other => Err(other),
+    });
+    outcomes.extend(image::apply(run, images).await.outcomes);
     let volumes = plan.part(Kind::Volume, |work| match work {
         Work::Volume(work) => Ok(*work),
         other => Err(other),

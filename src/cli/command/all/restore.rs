@@ -18,12 +18,13 @@ use crate::model::{
     InstanceName, Kind, ObjectId, ObjectKind, ProjectName, ResourceId, SourceName, Version,
 };
 use crate::plan::{Approved, Coming, Outcome, Plan, Report};
-use crate::restore::{self, Existing, Mapping, Options, Request, Scope, Selection};
+use crate::restore::{self, Existing, Mapping, Options, Request, Scope, Selection, image};
 use crate::target::{Stored, Target};
 
 /// What one step of the whole plan needs.
 enum Work {
     Config(Box<config::Work>),
+    Image(Box<image::Work>),
     Instance(Box<restore::Work>),
 }
 
@@ -114,16 +115,38 @@ fn existing(args: &RestoreAll) -> Existing {
 /// One plan for everything, in the order in which the server can take it.
 async fn plan(args: &RestoreAll, sides: &Sides) -> Result<Plan<Work>, CommandError> {
     let wanted = |kind| !args.skip.contains(&kind);
-    let mut all = Plan::new(Vec::new());
+    let none = || Plan::new(Vec::new());
     let mut coming = Coming::default();
     let mut equal = BTreeSet::new();
+    let (mut all, mut profiles, mut last) = (none(), none(), none());
     if wanted(Kind::Config)
         && let Some(facts) = configuration(args, sides).await?
     {
         let plan = config::plan_restore(&config_request(args), &facts);
         coming = config::coming(&facts.backup, plan.rows(), &[]);
         equal = equal_instances(&facts);
-        all = all.then(plan.map(|it| Work::Config(Box::new(it))));
+        let (first, later) = plan.divide(|work| work.phase() == Phase::BeforeVolumes);
+        let (before, after) = later.divide(|work| work.phase() == Phase::BeforeInstances);
+        [all, profiles, last] = [first, before, after].map(|plan| plan.map(of_config));
+    }
+    all = all.then(profiles);
+    if wanted(Kind::Image) {
+        let request = image::Request {
+            source: sides.source.clone(),
+            scope: image::Scope::AllProjects,
+            selection: selection(args),
+            // One with the same fingerprint is the same.
+            existing: match existing(args) {
+                Existing::Refuse => Existing::Skip,
+                said => said,
+            },
+            mapping: Mapping::default(),
+            force: args.force,
+        };
+        let stored = stored_of(&sides.target, &sides.source, Kind::Image).await?;
+        let mut facts = image::gather(&sides.client, &request, stored).await?;
+        facts.expect(&coming);
+        all = all.then(image::plan(&request, &facts).map(|it| Work::Image(Box::new(it))));
     }
     if wanted(Kind::Instance) {
         let request = Request {
@@ -139,7 +162,11 @@ async fn plan(args: &RestoreAll, sides: &Sides) -> Result<Plan<Work>, CommandErr
         facts.expect(&coming);
         all = all.then(restore::plan(&request, &facts).map(|it| Work::Instance(Box::new(it))));
     }
-    Ok(all)
+    Ok(all.then(last))
+}
+
+fn of_config(work: config::Work) -> Work {
+    Work::Config(Box::new(work))
 }
 
 /// The configuration that was stored, and that of the server; none where none was stored.
@@ -201,9 +228,14 @@ async fn apply(run: &restore::Context, mut plan: Approved<Work>) -> Report {
     for phase in [Phase::BeforeVolumes, Phase::BeforeInstances] {
         outcomes.extend(configure(run, &mut plan, phase).await);
     }
+    let images = plan.part(Kind::Image, |work| match work {
+        Work::Image(work) => Ok(*work),
+        other => Err(other),
+    });
+    outcomes.extend(image::apply(run, images).await.outcomes);
     let instances = plan.part(Kind::Instance, |work| match work {
         Work::Instance(work) => Ok(*work),
-        other @ Work::Config(_) => Err(other),
+        other => Err(other),
     });
     outcomes.extend(restore::apply(run, instances).await.outcomes);
     outcomes.extend(configure(run, &mut plan, Phase::Last).await);
