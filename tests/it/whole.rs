@@ -42,16 +42,22 @@ fn a_whole_server_is_backed_up_by_one_run_in_the_order_of_its_restore() {
     let done = |kind: &str| (kind.to_owned(), "done".to_owned());
     assert_eq!(
         told(&ran),
-        [done("config"), done("instance"), done("instance")]
+        [
+            done("config"),
+            done("image"),
+            done("instance"),
+            done("instance")
+        ]
     );
-    assert_eq!(plan.rows().len(), 3);
+    assert_eq!(plan.rows().len(), 4);
     let listed = all(&world, &["list", "-f", "json"]).exits(0).rows();
-    assert_eq!(listed.len(), 3);
+    assert_eq!(listed.len(), 4);
     let mut runs: Vec<String> = Vec::new();
     for row in &listed {
-        let place = match row["name"].as_str() {
-            Some(name) => format!("fake/instances/default/{name}"),
-            None => "fake/config".to_owned(),
+        let name = row["name"].as_str().unwrap_or_default();
+        let place = match row["type"].as_str().unwrap() {
+            "config" => "fake/config".to_owned(),
+            kind => format!("fake/{kind}s/default/{name}"),
         };
         let version = row["version"].as_str().unwrap();
         let manifest = world.root().join(place).join(version).join("manifest.json");
@@ -76,7 +82,7 @@ fn one_thing_that_fails_costs_only_itself() {
         .inject(Fault::Refuse("POST", "/db/backups", 403, "not allowed"));
     let ran = all(&world, &["create", "--yes", "-f", "json"]).exits(3);
     let statuses: Vec<String> = told(&ran).into_iter().map(|(_, status)| status).collect();
-    assert_eq!(statuses, ["done", "failed", "done"]);
+    assert_eq!(statuses, ["done", "done", "failed", "done"]);
     assert!(ran.stderr.contains("not allowed"), "{}", ran.stderr);
     assert_eq!(world.left_over(), Vec::<String>::new());
 }
@@ -86,7 +92,9 @@ fn a_kind_can_be_left_out_and_a_server_has_no_name() {
     let world = World::with_web(Series::Lts60, "btrfs");
     let ran = all(
         &world,
-        &["create", "--skip", "config", "--yes", "-f", "json"],
+        &[
+            "create", "--skip", "config", "--skip", "image", "--yes", "-f", "json",
+        ],
     )
     .exits(0);
     assert_eq!(told(&ran), [("instance".to_owned(), "done".to_owned())]);
