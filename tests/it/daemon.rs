@@ -121,7 +121,16 @@ impl Daemon {
     #[track_caller]
     pub fn script(&self, lines: &str) {
         for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            self.incus(&line.split_whitespace().collect::<Vec<_>>());
+            let words: Vec<&str> = line.split_whitespace().collect();
+            // A network's new dnsmasq may find the old one still on its address.
+            let mut ran = self.run("incus", &words);
+            for _ in 0..3 {
+                if ran.stderr.contains("Address already in use") {
+                    std::thread::sleep(Duration::from_secs(1));
+                    ran = self.run("incus", &words);
+                }
+            }
+            assert_eq!(ran.code, Some(0), "incus {line}: {}", ran.stderr);
         }
     }
 

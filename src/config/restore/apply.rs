@@ -1,6 +1,6 @@
 //! Does what was planned and agreed to, one object after the other.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
@@ -18,6 +18,10 @@ use crate::model::{ObjectId, ResourceName};
 use crate::plan::{Approved, Failure, Outcome, Report};
 use crate::progress::{Cancel, Progress};
 
+/// How often a server whose own programs are in each other's way is asked again, and after how long.
+const RACES: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Gives a server what the plan names. One object that fails does not stop the others.
 pub async fn apply_restore(
     client: &Client,
@@ -33,7 +37,7 @@ pub async fn apply_restore(
             let all = plan.into_steps().into_iter().map(|step| {
                 let (row, work) = step.into_parts();
                 match work {
-                    Some(_) => Outcome::failed(row, failure.clone(), std::time::Duration::ZERO),
+                    Some(_) => Outcome::failed(row, failure.clone(), Duration::ZERO),
                     None => Outcome::rest(row),
                 }
             });
@@ -229,15 +233,13 @@ impl Giving<'_> {
         body: &mut Map<String, Value>,
         request: Request<'_>,
     ) -> Result<Vec<String>, ConfigError> {
+        let action = match request {
+            Request::Create => "create",
+            Request::Replace(_) => "change",
+        };
         let mut unknown = Vec::new();
         loop {
-            let whole = Value::Object(body.clone());
-            let (action, sent) = match request {
-                Request::Create => ("create", self.client.create_object(id, whole).await),
-                Request::Replace(etag) => {
-                    ("change", self.client.replace_object(id, whole, etag).await)
-                }
-            };
+            let sent = self.attempt(id, body, request).await;
             match sent {
                 Ok(()) => return Ok(unknown),
                 Err(incus::Error::Refused { code: 412, .. }) => {
@@ -261,6 +263,42 @@ impl Giving<'_> {
                 }
                 Err(error) => return Err(told(action, id, error, &hidden(object))),
             }
+        }
+    }
+
+    /// Sends an object once; again, while its server's own programs are in each other's way.
+    ///
+    /// A network that is changed gets a new dnsmasq, which may find the old one still on its address
+    /// (seen on a busy 6.0.4). Can go when Incus waits for the old one's end.
+    async fn attempt(
+        &self,
+        id: &ObjectId,
+        body: &Map<String, Value>,
+        request: Request<'_>,
+    ) -> Result<(), incus::Error> {
+        for _ in 0..RACES {
+            match self.once(id, body, request).await {
+                Err(incus::Error::Refused { message, .. })
+                    if message.contains("Address already in use") =>
+                {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                sent => return sent,
+            }
+        }
+        self.once(id, body, request).await
+    }
+
+    async fn once(
+        &self,
+        id: &ObjectId,
+        body: &Map<String, Value>,
+        request: Request<'_>,
+    ) -> Result<(), incus::Error> {
+        let body = Value::Object(body.clone());
+        match request {
+            Request::Create => self.client.create_object(id, body).await,
+            Request::Replace(etag) => self.client.replace_object(id, body, etag).await,
         }
     }
 
