@@ -16,6 +16,8 @@ pub(super) struct Environment {
     pub(super) data_home: Option<PathBuf>,
     /// `NO_COLOR` is set to anything.
     pub(super) no_color: bool,
+    /// The command line, from the program's name on.
+    pub(super) arguments: Vec<String>,
     /// Whether the process is root.
     pub(super) root: bool,
 }
@@ -59,6 +61,9 @@ impl Environment {
             target: text("INCUS_BACKUP_TARGET"),
             data_home: path("XDG_DATA_HOME").or_else(|| home.map(|home| home.join(".local/share"))),
             no_color: variable("NO_COLOR").is_some(),
+            arguments: std::env::args_os()
+                .map(|word| word.to_string_lossy().into_owned())
+                .collect(),
             root: uid.is_root(),
         }
     }

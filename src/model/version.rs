@@ -102,6 +102,12 @@ impl RunId {
         &self.0
     }
 
+    /// When it began, to the second.
+    pub fn begun_at(&self) -> Timestamp {
+        let begun = self.0.split('-').next().and_then(|text| text.parse().ok());
+        begun.unwrap_or_else(Version::now).timestamp()
+    }
+
     /// Its random part: eight hexadecimal digits, for the names of temporary objects.
     pub fn short(&self) -> &str {
         self.0.rsplit('-').next().unwrap_or(&self.0)

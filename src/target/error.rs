@@ -93,6 +93,15 @@ impl TargetError {
         matches!(self, Self::NoTarget(_))
     }
 
+    /// Whether it can be read and not written to.
+    pub fn is_read_only(&self) -> bool {
+        let kinds = [
+            io::ErrorKind::ReadOnlyFilesystem,
+            io::ErrorKind::PermissionDenied,
+        ];
+        matches!(self, Self::Io { cause, .. } if kinds.contains(&cause.kind()))
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {

@@ -15,6 +15,7 @@ mod directory;
 mod error;
 mod location;
 mod manifest;
+mod run;
 mod seam;
 
 pub use checksums::{Checksums, InvalidChecksums};
@@ -27,6 +28,7 @@ pub use manifest::{
     ArchiveFacts, ConfigFacts, ConfigFile, HookFacts, HookRun, ImageFacts, InstanceFacts,
     InvalidManifest, Manifest, ManifestOptions, Moment, Requires, UnreadableKind, VolumeFacts,
 };
+pub use run::{RunRecord, without_credentials};
 pub use seam::{
     Draft, DraftFile, ExclusiveLock, Filter, Opened, Protection, SourceFacts, State, Stored,
     StoredId, Target, Written,

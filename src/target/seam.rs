@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{Read, Write};
 
-use super::{Location, Manifest, TargetError};
+use super::{Location, Manifest, RunRecord, TargetError};
 use crate::model::{Bytes, Check, Checks, Kind, ResourceId, Sha256, SourceName, Version};
 
 /// A place that holds versions. Everything blocks.
@@ -40,6 +40,11 @@ pub trait Target: Send + Sync + fmt::Debug {
 
     /// Records how a version was checked; the version itself does not change.
     fn record(&self, id: &StoredId, check: Check) -> Result<(), TargetError>;
+
+    /// Keeps the record of a run beside what it is about: whole, or not at all.
+    ///
+    /// The source must have been entered. Nothing of what is stored depends on it.
+    fn record_run(&self, source: &SourceName, run: &RunRecord) -> Result<(), TargetError>;
 
     /// Removes what ended processes left of the resources of a source, and nothing that a living one
     /// owns; gives how many such leftovers there were.

@@ -41,6 +41,7 @@ mod real_restart;
 mod real_round_trip;
 mod real_tree;
 mod room;
+mod runs;
 mod suite;
 mod target;
 mod whole;

@@ -75,7 +75,8 @@ pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Ex
     {
         Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
         Agreed::Nothing(plan) => {
-            return report::write(context, &Report::of_rest(plan.rows()), &args.rows);
+            let report = Report::of_rest(plan.rows());
+            return report::rest(context, (&place, &source.name), &report, &args.rows).await;
         }
         Agreed::Approved(approved) => approved,
     };
@@ -97,7 +98,7 @@ pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Ex
         pausing: Arc::new(Pausing::new(guard::program(&named.remote)?)),
     };
     let report = backup::apply(&run, approved).await;
-    report::write(context, &report, &args.rows)
+    report::finish(context, (&run.target, &run.source), &report, &args.rows).await
 }
 
 /// Puts right what killed runs left in these projects.

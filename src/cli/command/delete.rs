@@ -66,11 +66,33 @@ pub(super) async fn carry_out(
     let approved = match context.agree(plan, question, answers, rows).await? {
         Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
         Agreed::Nothing(plan) => {
-            return report::write(context, &Report::of_rest(plan.rows()), rows);
+            return finish(
+                context,
+                (&target, stored),
+                &Report::of_rest(plan.rows()),
+                rows,
+            )
+            .await;
         }
         Agreed::Approved(approved) => approved,
     };
-    let cancel = context.cancel.clone();
-    let report = blocking(move || apply_delete(&target, approved, &cancel)).await?;
-    report::write(context, &report, rows)
+    let (from, cancel) = (target.clone(), context.cancel.clone());
+    let report = blocking(move || apply_delete(&from, approved, &cancel)).await?;
+    finish(context, (&target, stored), &report, rows).await
+}
+
+/// Finishes a run that is about the one source that the versions are of.
+async fn finish(
+    context: &Context,
+    (target, stored): (&Arc<dyn Target>, &[Stored]),
+    report: &Report,
+    rows: &Rows,
+) -> Result<Exit, CommandError> {
+    match stored.first() {
+        Some(version) => {
+            let source = &version.id.source;
+            report::finish(context, (target, source), report, rows).await
+        }
+        None => report::write(context, report, rows),
+    }
 }

@@ -9,7 +9,7 @@ use crate::backup::image as backup_image;
 use crate::cli::args::{CreateImage, ProjectScope, RestoreImage};
 use crate::cli::context::{Agreed, Context, Place, blocking, cores, parallel, source_of};
 use crate::cli::exit::Exit;
-use crate::cli::failure::CommandError;
+use crate::cli::failure::{CommandError, exit_of_report};
 use crate::cli::guard;
 use crate::cli::names::{self, Named};
 use crate::incus::{Client, Config};
@@ -79,7 +79,8 @@ pub(in crate::cli) async fn create(
     {
         Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
         Agreed::Nothing(plan) => {
-            return report::write(context, &Report::of_rest(plan.rows()), &args.rows);
+            let report = Report::of_rest(plan.rows());
+            return report::rest(context, (&place, &source.name), &report, &args.rows).await;
         }
         Agreed::Approved(approved) => approved,
     };
@@ -109,7 +110,7 @@ pub(in crate::cli) async fn create(
         pausing: Arc::new(backup::Pausing::new(guard::program(&named.remote)?)),
     };
     let report = backup_image::apply(&run, approved).await;
-    report::write(context, &report, &args.rows)
+    report::finish(context, (&run.target, &run.source), &report, &args.rows).await
 }
 
 /// Every version of every image that the target holds, of whatever server: the same files are stored
@@ -178,12 +179,13 @@ pub(in crate::cli) async fn restore(
     {
         Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
         Agreed::Nothing(plan) => {
-            let exit = report::write(context, &Report::of_rest(plan.rows()), &args.rows)?;
-            return Ok(if damaged && exit == Exit::Failed {
-                Exit::Damaged
-            } else {
-                exit
-            });
+            let report = Report::of_rest(plan.rows());
+            let exit = match exit_of_report(&report) {
+                Exit::Failed if damaged => Exit::Damaged,
+                exit => exit,
+            };
+            let to = (&target, &source);
+            return report::finish_as(context, to, (&report, exit), &args.rows).await;
         }
         Agreed::Approved(approved) => approved,
     };
@@ -203,7 +205,7 @@ pub(in crate::cli) async fn restore(
         cancel: context.cancel.clone(),
     };
     let report = restore_image::apply(&run, approved).await;
-    report::write(context, &report, &args.rows)
+    report::finish(context, (&run.target, &source), &report, &args.rows).await
 }
 
 fn mapping(args: &RestoreImage) -> Mapping {

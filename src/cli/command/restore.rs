@@ -9,7 +9,7 @@ use super::source::stored_of;
 use crate::cli::args::{Renaming, Restore};
 use crate::cli::context::{Agreed, Context, parallel, source_of};
 use crate::cli::exit::Exit;
-use crate::cli::failure::CommandError;
+use crate::cli::failure::{CommandError, exit_of_report};
 use crate::cli::names;
 use crate::model::{Kind, ProjectName, ResourceName};
 use crate::plan::Report;
@@ -69,12 +69,13 @@ pub(in crate::cli) async fn restore(
     {
         Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
         Agreed::Nothing(plan) => {
-            let exit = report::write(context, &Report::of_rest(plan.rows()), &args.rows)?;
-            return Ok(if damaged && exit == Exit::Failed {
-                Exit::Damaged
-            } else {
-                exit
-            });
+            let report = Report::of_rest(plan.rows());
+            let exit = match exit_of_report(&report) {
+                Exit::Failed if damaged => Exit::Damaged,
+                exit => exit,
+            };
+            let to = (&target, &source);
+            return report::finish_as(context, to, (&report, exit), &args.rows).await;
         }
         Agreed::Approved(approved) => approved,
     };
@@ -89,7 +90,7 @@ pub(in crate::cli) async fn restore(
         cancel: context.cancel.clone(),
     };
     let report = restore::apply(&run, approved).await;
-    report::write(context, &report, &args.rows)
+    report::finish(context, (&run.target, &source), &report, &args.rows).await
 }
 
 fn mapping(args: &Restore) -> Mapping {

@@ -4,6 +4,7 @@
 //! ROOT/incus-backup.json                                  a target: format, id, created_at
 //! ROOT/locks/SOURCE/instances/PROJECT/NAME.lock           flock: shared to create and read
 //! ROOT/SOURCE/source.json                                 which server this is
+//! ROOT/SOURCE/runs/RUN.json                               what one command was asked and did
 //! ROOT/SOURCE/instances/PROJECT/NAME/VERSION/             a version
 //! ROOT/SOURCE/instances/PROJECT/NAME/.partial-VERSION-X/  one that is being written
 //! ROOT/SOURCE/instances/PROJECT/NAME/.deleting-VERSION-X/ one that is being removed
@@ -26,6 +27,7 @@ mod lock;
 mod notes;
 mod open;
 mod place;
+mod runs;
 mod share;
 
 pub use place::{DirectoryTarget, Probe};

@@ -9,15 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{beside, clear_beside, make_folder, make_folders, place_file, read_file};
 use super::lock::Exclusive;
-use super::{catalog, draft, lock, notes, open};
+use super::{catalog, draft, lock, notes, open, runs};
 use crate::model::{
     Bytes, Check, ResourceId, RunId, Sha256, SourceName, Version, decode_component,
     encode_component,
 };
 use crate::target::error::At as _;
 use crate::target::{
-    Draft, ExclusiveLock, Filter, Location, Opened, Protection, SourceFacts, Stored, StoredId,
-    Target, TargetError,
+    Draft, ExclusiveLock, Filter, Location, Opened, Protection, RunRecord, SourceFacts, Stored,
+    StoredId, Target, TargetError,
 };
 
 /// The file that makes a folder a target.
@@ -169,7 +169,7 @@ impl DirectoryTarget {
 }
 
 /// These structures have nothing in them that JSON cannot say.
-fn json(value: &impl Serialize) -> Vec<u8> {
+pub(super) fn json(value: &impl Serialize) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
     bytes.push(b'\n');
     bytes
@@ -253,6 +253,10 @@ impl Target for DirectoryTarget {
 
     fn protect(&self, id: &StoredId, protection: Protection) -> Result<(), TargetError> {
         notes::protect(self, id, protection)
+    }
+
+    fn record_run(&self, source: &SourceName, run: &RunRecord) -> Result<(), TargetError> {
+        runs::record(self, source, run)
     }
 
     fn record(&self, id: &StoredId, check: Check) -> Result<(), TargetError> {

@@ -66,7 +66,8 @@ pub(in crate::cli) async fn create(
     {
         Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
         Agreed::Nothing(plan) => {
-            return report::write(context, &Report::of_rest(plan.rows()), &args.rows);
+            let report = Report::of_rest(plan.rows());
+            return report::rest(context, (&place, &source.name), &report, &args.rows).await;
         }
         Agreed::Approved(approved) => approved,
     };
@@ -90,7 +91,7 @@ pub(in crate::cli) async fn create(
         pausing: Arc::new(Pausing::new(guard::program(&named.remote)?)),
     };
     let report = apply(&run, approved).await;
-    report::write(context, &report, &args.rows)
+    report::finish(context, (&run.target, &run.source), &report, &args.rows).await
 }
 
 /// One plan for everything, in the order in which a restore needs it.

@@ -70,7 +70,9 @@ pub(in crate::cli) async fn restore(
     {
         Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
         Agreed::Nothing(plan) => {
-            return report::write(context, &Report::of_rest(plan.rows()), &args.rows);
+            let report = Report::of_rest(plan.rows());
+            return report::finish(context, (&sides.target, &sides.source), &report, &args.rows)
+                .await;
         }
         Agreed::Approved(approved) => approved,
     };
@@ -87,7 +89,7 @@ pub(in crate::cli) async fn restore(
         cancel: context.cancel.clone(),
     };
     let report = apply(&run, approved).await;
-    report::write(context, &report, &args.rows)
+    report::finish(context, (&run.target, &sides.source), &report, &args.rows).await
 }
 
 fn options(args: &RestoreAll) -> Options {

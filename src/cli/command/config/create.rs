@@ -32,7 +32,8 @@ pub(in crate::cli) async fn create(
     {
         Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
         Agreed::Nothing(plan) => {
-            return report::write(context, &Report::of_rest(plan.rows()), &args.rows);
+            let report = Report::of_rest(plan.rows());
+            return report::rest(context, (&place, &source.name), &report, &args.rows).await;
         }
         Agreed::Approved(approved) => approved,
     };
@@ -48,5 +49,5 @@ pub(in crate::cli) async fn create(
         run: context.run.clone(),
     };
     let report = config::apply_create(&run, approved).await;
-    report::write(context, &report, &args.rows)
+    report::finish(context, (&run.target, &run.source), &report, &args.rows).await
 }

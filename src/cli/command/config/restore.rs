@@ -54,11 +54,12 @@ pub(in crate::cli) async fn restore(
     {
         Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
         Agreed::Nothing(plan) => {
-            return report::write(context, &Report::of_rest(plan.rows()), &args.rows);
+            let report = Report::of_rest(plan.rows());
+            return report::finish(context, (&target, &source), &report, &args.rows).await;
         }
         Agreed::Approved(approved) => approved,
     };
     let (progress, cancel) = (&*context.progress, &context.cancel);
     let report = config::apply_restore(&client, approved, progress, cancel).await;
-    report::write(context, &report, &args.rows)
+    report::finish(context, (&target, &source), &report, &args.rows).await
 }

@@ -70,7 +70,8 @@ pub(in crate::cli) async fn create(
     {
         Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
         Agreed::Nothing(plan) => {
-            return report::write(context, &Report::of_rest(plan.rows()), &args.rows);
+            let report = Report::of_rest(plan.rows());
+            return report::rest(context, (&place, &source.name), &report, &args.rows).await;
         }
         Agreed::Approved(approved) => approved,
     };
@@ -92,7 +93,7 @@ pub(in crate::cli) async fn create(
         pausing: Arc::new(Pausing::new(guard::program(&named.remote)?)),
     };
     let report = backup::apply_volumes(&run, approved).await;
-    report::write(context, &report, &args.rows)
+    report::finish(context, (&run.target, &run.source), &report, &args.rows).await
 }
 
 /// Which volumes are meant.
