@@ -1,10 +1,12 @@
 //! A connection to one server.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Error;
-use super::request::{Request, decode};
+use super::request::{PATIENCE, Request, decode};
 use crate::model::{ProjectName, Sha256};
 
 /// A server, reached and trusted.
@@ -114,9 +116,17 @@ impl Client {
     }
 
     pub(super) async fn read_server(&self) -> Result<ServerInfo, Error> {
-        // Not tried again: a user who mistyped an address wants to know at once.
         let request = Request::get(&[], "read what the server is");
-        let (envelope, _) = self.exchange(&request).await?;
-        ServerInfo::parse(envelope.metadata)
+        let begun = tokio::time::Instant::now();
+        loop {
+            match self.exchange(&request).await {
+                // It is there, and starting. Nothing else is tried again: a user who mistyped an
+                // address wants to know at once.
+                Err(Error::Refused { code: 503, .. }) if begun.elapsed() < PATIENCE => {
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                }
+                answer => return ServerInfo::parse(answer?.0.metadata),
+            }
+        }
     }
 }

@@ -271,7 +271,8 @@ impl Client {
     ) -> Result<Operation, Error> {
         let action = format!("set the expiry of snapshot `{name}/{snapshot}`");
         let segments = ["instances", name.as_str(), "snapshots", snapshot.as_str()];
-        let request = Request::new(Method::PUT, &segments, action).project(project);
+        let request = Request::new(Method::PUT, &segments, action).repeatable();
+        let request = request.project(project);
         self.begin(&request.json(json!({ "expires_at": expires_at })))
             .await
     }

@@ -12,7 +12,7 @@ use super::operation::Operation;
 use crate::model::ProjectName;
 
 /// How long a server that is starting is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How large an answer in JSON may be.
 const LIMIT: usize = 64 * 1024 * 1024;
 
@@ -39,6 +39,8 @@ pub(super) struct Request {
     pub(super) headers: Vec<(&'static str, String)>,
     /// What is asked, for messages: `list instances`.
     pub(super) action: String,
+    /// Asked twice it is as if it had been asked once.
+    repeatable: bool,
 }
 
 impl Request {
@@ -49,9 +51,12 @@ impl Request {
             path.push('/');
             path.push_str(&encode(segment));
         }
+        // What is deleted already is deleted.
+        let repeatable = method == Method::GET || method == Method::DELETE;
         Self {
             method,
             path,
+            repeatable,
             query: Vec::new(),
             body: None,
             headers: Vec::new(),
@@ -61,6 +66,12 @@ impl Request {
 
     pub(super) fn get(segments: &[&str], action: impl Into<String>) -> Self {
         Self::new(Method::GET, segments, action)
+    }
+
+    /// Says that it can be asked again where its answer got lost.
+    pub(super) fn repeatable(mut self) -> Self {
+        self.repeatable = true;
+        self
     }
 
     pub(super) fn project(self, project: &ProjectName) -> Self {
@@ -158,19 +169,27 @@ impl Client {
         Ok((envelope, etag))
     }
 
-    /// Reads an object. Tried again, for some seconds, while the server does not answer.
-    pub(super) async fn read(&self, request: &Request) -> Result<(Value, Option<String>), Error> {
+    /// Asks again, for some seconds, while the server does not answer: where it is being restarted.
+    async fn patiently(&self, request: &Request) -> Result<(Envelope, Option<String>), Error> {
         let begun = tokio::time::Instant::now();
         let mut pause = Duration::from_millis(100);
         loop {
             match self.exchange(request).await {
-                Err(error) if error.is_passing() && begun.elapsed() < PATIENCE => {
+                Err(error)
+                    if request.repeatable && error.is_passing() && begun.elapsed() < PATIENCE =>
+                {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(2));
                 }
-                result => return result.map(|(envelope, etag)| (envelope.metadata, etag)),
+                result => return result,
             }
         }
+    }
+
+    /// Reads an object, patiently.
+    pub(super) async fn read(&self, request: &Request) -> Result<(Value, Option<String>), Error> {
+        let (envelope, etag) = self.patiently(request).await?;
+        Ok((envelope.metadata, etag))
     }
 
     /// Reads an object that may not be there.
@@ -185,9 +204,9 @@ impl Client {
         }
     }
 
-    /// Begins something that the server goes on with by itself.
+    /// Begins something that the server goes on with by itself: patiently, where that is safe.
     pub(super) async fn begin(&self, request: &Request) -> Result<Operation, Error> {
-        let (envelope, _) = self.exchange(request).await?;
+        let (envelope, _) = self.patiently(request).await?;
         Operation::parse(envelope.metadata, &request.action)
     }
 }
