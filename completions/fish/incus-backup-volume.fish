@@ -46,6 +46,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand create" -l project -d 'The project [default: the remote\'s, as `incus` finds it]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand create" -l compression -d 'How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19) or `none` [default: the target\'s in `backup.yml`, else zstd:3]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand create" -l retries -d 'Try again this many times when files change under a live export' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand create" -l stall-timeout -d 'Give an export up when the server sends nothing for this many seconds' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand create" -l parallel -d 'Volumes at a time [default: 4, or the number of cores if that is smaller]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand create" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -71,6 +72,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand backup" -l project -d 'The project [default: the remote\'s, as `incus` finds it]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand backup" -l compression -d 'How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19) or `none` [default: the target\'s in `backup.yml`, else zstd:3]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand backup" -l retries -d 'Try again this many times when files change under a live export' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand backup" -l stall-timeout -d 'Give an export up when the server sends nothing for this many seconds' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand backup" -l parallel -d 'Volumes at a time [default: 4, or the number of cores if that is smaller]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand backup" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'

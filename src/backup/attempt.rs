@@ -112,6 +112,7 @@ async fn export(
         file,
         compression,
         threads: context.options.threads,
+        idle: context.options.idle,
     };
     let what = &Exportable::instance(subject.instance.project.clone(), name);
     let export = Export {

@@ -132,22 +132,35 @@ impl Export<'_> {
         let request = self.request(Some(name.to_owned()));
         let operation = client.create_backup(self.what, &request).await?;
         let ended = AtomicBool::new(false);
+        let stalled = Cancel::new();
         let making = async {
             let tell = |status: &str| self.task.detail(status);
-            let mut end = client.wait(&operation, cancel, tell).await;
-            if let Err(OperationError::Cancelled) = end {
-                // A backup cannot be cancelled: it must have ended before it can be deleted.
-                let _ = client.wait(&operation, &Cancel::new(), |_| ()).await;
-                end = Err(OperationError::Cancelled);
+            let waited = tokio::select! {
+                end = client.wait(&operation, cancel, tell) => end,
+                () = stalled.cancelled() => Err(OperationError::Cancelled),
+            };
+            if let (Err(OperationError::Cancelled), false) = (&waited, stalled.is_cancelled()) {
+                // A backup cannot be cancelled: it should have ended before it is deleted. One that
+                // hangs never does.
+                let never = Cancel::new();
+                let end = client.wait(&operation, &never, |_| ());
+                let _ = tokio::time::timeout(self.context.options.idle, end).await;
             }
             ended.store(true, Ordering::Relaxed);
-            end
+            waited
         };
-        let (end, followed) = tokio::join!(making, self.follow(name, sink, &ended));
-        match end {
-            Err(OperationError::Cancelled) => Err(BackupError::Interrupted),
-            Err(error) => Err(error.into()),
-            Ok(()) => self.download(name, sink, followed?).await,
+        let following = async {
+            let followed = self.follow(name, sink, &ended).await;
+            if let Err(BackupError::Stalled(_)) = followed {
+                stalled.cancel();
+            }
+            followed
+        };
+        match tokio::join!(making, following) {
+            (_, Err(error @ BackupError::Stalled(_))) => Err(error),
+            (Err(OperationError::Cancelled), _) => Err(BackupError::Interrupted),
+            (Err(error), _) => Err(error.into()),
+            (Ok(()), followed) => self.download(name, sink, followed?).await,
         }
     }
 
@@ -155,15 +168,22 @@ impl Export<'_> {
     ///
     /// The server writes the file from its beginning to its end (`backupCreate`; uncompressed it
     /// copies a pipe), so what was read of it stays true. Whether all of it came is known afterwards:
-    /// by the size of the complete file, and by the tar itself.
+    /// by the size of the complete file, and by the tar itself. One that does not grow any more is given
+    /// up: where the server's disk is full, 6.0.4 waits for ever (its tar writer's reader is gone).
     async fn follow<C: Send + 'static>(
         &self,
         name: &str,
         sink: &Sink<StoredArchive<C>>,
         ended: &AtomicBool,
     ) -> Result<u64, BackupError> {
-        let Context { client, cancel, .. } = self.context;
+        let Context {
+            client,
+            cancel,
+            options,
+            ..
+        } = self.context;
         let mut offset = 0;
+        let mut grown = tokio::time::Instant::now();
         while !ended.load(Ordering::Relaxed) && !sink.has_stopped() && !cancel.is_cancelled() {
             let download = client.download_backup(self.what, name, offset).await;
             let before = offset;
@@ -173,6 +193,11 @@ impl Export<'_> {
                     Ok(received) | Err(BackupError::CutOff { received, .. }) => offset += received,
                     Err(error) => return Err(error),
                 }
+            }
+            if offset > before {
+                grown = tokio::time::Instant::now();
+            } else if grown.elapsed() > options.idle {
+                return Err(BackupError::Stalled(options.idle.as_secs()));
             }
             if offset < before + WORTHWHILE {
                 tokio::time::sleep(PAUSE).await;

@@ -39,7 +39,7 @@ pub use error::BackupError;
 pub use gather::{Facts, Sizes, TargetFacts, gather};
 pub use hooks::{Commands, HookError, InvalidTimeout};
 pub use plan::{Work, plan};
-pub use request::{Options, Request, Scope};
+pub use request::{IDLE, Options, Request, Scope};
 pub use volume::{
     VolumeCandidate, VolumeCircumstances, VolumeFacts, VolumeRequest, VolumeWork, apply_volumes,
     gather_volumes, plan_volumes,

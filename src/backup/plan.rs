@@ -157,6 +157,7 @@ fn describe(method: Method, candidate: &Candidate) -> String {
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroUsize;
+    use std::time::Duration;
 
     use rstest::rstest;
 
@@ -198,6 +199,7 @@ mod tests {
             force,
             compression: CompressionChoice::None,
             retries: 0,
+            idle: Duration::ZERO,
             parallel: NonZeroUsize::MIN,
             threads: NonZeroUsize::MIN,
         };

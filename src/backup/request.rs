@@ -1,6 +1,7 @@
 //! What is asked for.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use crate::model::{CompressionChoice, InstanceName, ProjectName};
 
@@ -24,6 +25,9 @@ pub enum Scope<N = InstanceName> {
     AllProjects,
 }
 
+/// How long the server may send nothing before an export is given up, where nothing else is said.
+pub const IDLE: Duration = Duration::from_secs(300);
+
 /// How instances are backed up.
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "independent wishes")]
@@ -40,6 +44,8 @@ pub struct Options {
     pub compression: CompressionChoice,
     /// How often a live export is tried again when files change under it.
     pub retries: u32,
+    /// How long the server may send nothing before an export is given up.
+    pub idle: Duration,
     /// How many instances at a time.
     pub parallel: NonZeroUsize,
     /// On how many threads archives are compressed, all together.

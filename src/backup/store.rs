@@ -8,6 +8,7 @@ use futures_util::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
 
 use super::error::BackupError;
+use super::request::IDLE;
 use crate::archive::{ArchiveError, Compression, FrameWriter, Passage};
 use crate::incus;
 use crate::model::CompressionChoice;
@@ -16,8 +17,6 @@ use crate::target::{DraftFile, Written};
 
 /// How many chunks of the stream may wait to be compressed.
 const WAITING: usize = 16;
-/// How long the server may send nothing before the export is given up.
-const IDLE: Duration = Duration::from_secs(300);
 
 /// What a passage hands an archive on to: compression, and then the file.
 pub(super) type Frames = FrameWriter<Box<dyn DraftFile>>;
@@ -45,11 +44,14 @@ pub(super) struct Writing {
     pub(super) compression: CompressionChoice,
     /// On how many threads.
     pub(super) threads: NonZeroUsize,
+    /// How long nothing may come.
+    pub(super) idle: Duration,
 }
 
 /// A worker that makes a `T` of what is sent to it.
 pub(super) struct Sink<T> {
     parts: mpsc::Sender<Part>,
+    idle: Duration,
     worker: tokio::task::JoinHandle<Result<T, BackupError>>,
 }
 
@@ -83,7 +85,9 @@ impl<C: Send + 'static> Sink<StoredArchive<C>> {
         writing: Writing,
         passage: impl FnOnce(Frames) -> P + Send + 'static,
     ) -> Self {
-        Self::spawn(move |incoming| write(writing, passage, incoming))
+        let idle = writing.idle;
+        let sink = Self::spawn(move |incoming| write(writing, passage, incoming));
+        Self { idle, ..sink }
     }
 }
 
@@ -98,7 +102,11 @@ impl<T: Send + 'static> Sink<T> {
             received: 0,
         };
         let worker = tokio::task::spawn_blocking(move || work(incoming));
-        Self { parts, worker }
+        Self {
+            parts,
+            idle: IDLE,
+            worker,
+        }
     }
 
     /// Sends a stream to the worker, and gives the number of bytes that came.
@@ -116,11 +124,11 @@ impl<T: Send + 'static> Sink<T> {
         let mut received = 0;
         loop {
             let next = tokio::select! {
-                next = tokio::time::timeout(IDLE, stream.next()) => next,
+                next = tokio::time::timeout(self.idle, stream.next()) => next,
                 () = cancel.cancelled() => return Err(BackupError::Interrupted),
             };
             match next {
-                Err(_) => return Err(BackupError::Stalled(IDLE.as_secs())),
+                Err(_) => return Err(BackupError::Stalled(self.idle.as_secs())),
                 Ok(None) => return Ok(received),
                 Ok(Some(Err(cause))) => {
                     return Err(BackupError::CutOff {

@@ -167,6 +167,7 @@ fn writing(context: &Context, draft: &mut dyn Draft, file: &str) -> Result<Writi
         file: draft.create(file)?,
         compression: context.options.compression,
         threads: context.options.threads,
+        idle: context.options.idle,
     })
 }
 

@@ -43,6 +43,9 @@ pub struct Create {
     /// Try again this many times when files change under a live export
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub retries: u32,
+    /// Give an export up when the server sends nothing for this many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, hide = true)]
+    pub stall_timeout: u64,
     /// Instances at a time [default: 4, or the number of cores if that is smaller]
     #[arg(long, value_name = "N")]
     pub parallel: Option<NonZeroUsize>,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::report;
 use crate::backup::{self, Options, Pausing, Request, Scope, Sizes, TargetFacts};
@@ -51,6 +52,7 @@ pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Ex
         force: args.force,
         compression: compression.unwrap_or(CompressionChoice::DEFAULT),
         retries: args.retries,
+        idle: Duration::from_secs(args.stall_timeout),
         parallel: parallel(args.parallel),
         threads: cores(),
     };

@@ -102,6 +102,7 @@ pub(in crate::cli) async fn create(
             force: false,
             compression: CompressionChoice::None,
             retries: args.retries,
+            idle: backup::IDLE,
             parallel: parallel(args.parallel),
             threads: cores(),
         },

@@ -51,6 +51,7 @@ pub(in crate::cli) async fn create(
         force: args.force,
         compression: compression.unwrap_or(CompressionChoice::DEFAULT),
         retries: args.retries,
+        idle: backup::IDLE,
         parallel: parallel(args.parallel),
         threads: cores(),
     };

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::create::known;
 use super::super::report;
@@ -44,6 +45,7 @@ pub(in crate::cli) async fn create(
         force: args.force,
         compression: compression.unwrap_or(CompressionChoice::DEFAULT),
         retries: args.retries,
+        idle: Duration::from_secs(args.stall_timeout),
         parallel: parallel(args.parallel),
         threads: cores(),
     };
