@@ -147,6 +147,8 @@ pub struct Placement {
     pub identity: Identity,
     /// What has other names there, or is not there.
     pub references: References,
+    /// What its configuration says besides.
+    pub config: Vec<(String, String)>,
 }
 
 impl Placement {
@@ -200,6 +202,13 @@ impl Edit for Placement {
             set(instance, "status", "Stopped");
             set(instance, "status_code", 102);
             self.place(instance);
+            for part in ["config", "expanded_config"] {
+                if let Some(config) = instance.get_mut(part) {
+                    for (key, value) in &self.config {
+                        set(config, key, value.as_str());
+                    }
+                }
+            }
         }
         let snapshots = config.get_mut("snapshots").and_then(Value::as_sequence_mut);
         for snapshot in snapshots.into_iter().flatten() {

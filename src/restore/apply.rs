@@ -20,6 +20,7 @@ use crate::model::{InstanceName, Owner, RunId};
 use crate::plan::{Approved, Failure, Outcome, Report, Row};
 use crate::progress::{Cancel, Progress, Task};
 use crate::target::Target;
+use crate::temporary::Mark;
 
 /// What a whole run shares.
 #[derive(Clone)]
@@ -132,7 +133,7 @@ async fn create(context: &Context, work: &Work, task: &Arc<dyn Task>) -> Result<
     {
         return Err(RestoreError::Taken(work.name.clone()));
     }
-    let contents = import(context, work, &work.name, task).await?;
+    let contents = import(context, work, (&work.name, None), task).await?;
     let after = Finish {
         work,
         name: &work.name,
@@ -151,15 +152,18 @@ async fn create(context: &Context, work: &Work, task: &Arc<dyn Task>) -> Result<
 pub(super) async fn import(
     context: &Context,
     work: &Work,
-    name: &InstanceName,
+    (name, marked): (&InstanceName, Option<&Mark>),
     task: &Arc<dyn Task>,
 ) -> Result<Contents, RestoreError> {
+    let mark = marked.map(Mark::config).into_iter().flatten();
     let placement = Placement {
         name: name.clone(),
         pool: work.pool.clone(),
         project: work.project.clone(),
         identity: work.identity,
         references: work.references.clone(),
+        // From its first moment on, so that a run that is killed leaves nothing that nobody knows.
+        config: mark.map(|(key, value)| (key.to_owned(), value)).collect(),
     };
     let importing = Importing {
         context,

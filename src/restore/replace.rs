@@ -37,12 +37,13 @@ pub(super) async fn replace(
         incoming: next_name(context, number)?,
         aside: next_name(context, number)?,
     };
-    let contents = import(context, work, &names.incoming, task).await?;
     let incoming = Mark {
         owner: context.owner.clone(),
         role: Role::Incoming,
         name: names.own.clone(),
     };
+    let marked = (&names.incoming, Some(&incoming));
+    let contents = import(context, work, marked, task).await?;
     let after = Finish {
         work,
         name: &names.incoming,

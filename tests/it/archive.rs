@@ -374,6 +374,7 @@ fn a_placed_instance_has_its_name_pool_and_identity(
         project: "other".parse().unwrap(),
         identity,
         references: References::default(),
+        config: vec![("user.mark".to_owned(), "yes: it is".to_owned())],
     };
     let (out, _) = pass(&tar, 777, Some(Box::new(placement))).unwrap();
     let (index, record) = documents(&out);
@@ -393,6 +394,8 @@ fn a_placed_instance_has_its_name_pool_and_identity(
     );
     assert_eq!(config["volatile.last_state.power"], "STOPPED");
     assert_eq!(config["volatile.last_state.idmap"], "[original]");
+    assert_eq!(config["user.mark"], "yes: it is");
+    assert_eq!(record["snapshots"][0]["config"].get("user.mark"), None);
     assert_eq!(record["container"]["devices"]["root"]["pool"], "fast");
     assert_eq!(record["container"]["project"], "other");
 }
