@@ -17,6 +17,7 @@ mod archive_volumes;
 mod daemon;
 mod fake;
 mod fake_config;
+mod faults;
 mod generated;
 mod hooks;
 mod images;
