@@ -230,13 +230,19 @@ fn a_signal_during_the_import_puts_it_back() {
             .inject(Fault::Refuse("GET", "/wait", 503, "starting"));
     }
     let mut child = world
-        .command(&["restore", "web", "--yes", "-q"])
+        .command(&["restore", "web", "--yes"])
+        .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
     until(20, "the import", || world.incus.state().names() == ["web"]);
     assert_eq!(project(&world)[LOW_LEVEL[0]], "allow");
     signal(child.id(), "TERM");
+    // The import ends only after the signal has come.
+    let told = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut told = std::io::BufRead::lines(told).map_while(Result::ok);
+    assert!(told.any(|line| line.contains("interrupted: cleaning up")));
     world.incus.state().faults.clear();
+    told.for_each(drop);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(project(&world), config);
     assert_eq!(world.incus.state().names(), Vec::<String>::new());
