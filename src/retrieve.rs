@@ -11,10 +11,12 @@ use sha2::Digest as _;
 use crate::archive::{ArchiveError, Passage, decoder};
 use crate::model::{Bytes, Sha256};
 use crate::progress::Task;
-use crate::target::{ArchiveFacts, Opened};
+use crate::target::{ArchiveFacts, Checksums, Opened};
 
 /// How much is read at a time.
 const CHUNK: usize = 256 * 1024;
+/// How large a small file may be.
+const SMALL: u64 = 64 * 1024 * 1024;
 
 /// What is wrong with a stored archive.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +80,30 @@ pub fn digest(opened: &dyn Opened, name: &str, task: Arc<dyn Task>) -> Result<Sh
         task,
     };
     hashed.rest().map_err(Damage::Read)
+}
+
+/// A small file of a version, which must be what was written: its checksum stands beside it. Blocks.
+pub fn small(opened: &dyn Opened, name: &str) -> Result<Vec<u8>, Damage> {
+    let checksums = String::from_utf8(whole(opened, "checksums.txt")?).ok();
+    let checksums = checksums.and_then(|text| Checksums::parse(&text).ok());
+    let bytes = whole(opened, name)?;
+    let expected = checksums.and_then(|checksums| checksums.0.get(name).copied());
+    if expected == Some(Sha256::of(&bytes)) {
+        Ok(bytes)
+    } else {
+        Err(Damage::Digest)
+    }
+}
+
+fn whole(opened: &dyn Opened, name: &str) -> Result<Vec<u8>, Damage> {
+    let file = opened
+        .file(name)
+        .map_err(|error| Damage::Read(io::Error::other(error)))?;
+    let mut bytes = Vec::new();
+    file.take(SMALL)
+        .read_to_end(&mut bytes)
+        .map_err(Damage::Read)?;
+    Ok(bytes)
 }
 
 /// Copies a tar of this size. A file that unfolds to more is given up then, not at its end.

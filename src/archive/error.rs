@@ -90,6 +90,12 @@ pub enum ArchiveError {
     /// The two descriptions differ.
     #[error("`backup.yaml` and `index.yaml` describe the instance differently")]
     Differs,
+    /// It is compressed in a way that is not undone here.
+    #[error("it is compressed with {0}, which this program does not read")]
+    Packing(&'static str),
+    /// Its compression is damaged.
+    #[error("its compression is damaged")]
+    Unpack(#[source] io::Error),
     /// What comes out of it could not be written.
     #[error("cannot write")]
     Write(#[source] io::Error),

@@ -65,6 +65,12 @@ pub enum BackupError {
         #[source]
         cause: Option<incus::Error>,
     },
+    /// The bucket was there when the plan was made.
+    #[error("bucket `{0}` no longer exists: the plan is outdated")]
+    BucketVanished(Exportable),
+    /// The bucket was served when the plan was made.
+    #[error("bucket `{0}` is no longer served by the server: the plan is outdated")]
+    NotServed(Exportable),
     /// The image was there when the plan was made.
     #[error("image `{0}` no longer exists: the plan is outdated")]
     NoImage(Sha256),

@@ -21,6 +21,7 @@
 
 mod apply;
 mod attempt;
+pub mod bucket;
 mod copy;
 mod error;
 mod export;

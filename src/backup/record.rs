@@ -71,6 +71,7 @@ pub(super) fn describe(context: &Context, subject: &Subject, taken: Taken) -> Ma
             missing_snapshots: had.filter(|name| !index.snapshots.contains(name)).collect(),
         }),
         volume: None,
+        bucket: None,
         moment: None,
         image: None,
         config: None,

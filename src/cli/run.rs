@@ -93,6 +93,28 @@ impl Program for args::Volume {
     }
 }
 
+impl Program for args::Bucket {
+    fn verbosity(&self) -> &args::Verbosity {
+        &self.verbosity
+    }
+
+    async fn run(self, context: &Context) -> Result<Exit, CommandError> {
+        match self.verb {
+            args::BucketVerb::Create(args) => command::bucket::create(context, args).await,
+            args::BucketVerb::List(args) => command::list(context, args, Kind::Bucket).await,
+            args::BucketVerb::Show(args) => command::show(context, args, Kind::Bucket).await,
+            args::BucketVerb::Restore(args) => command::bucket::restore(context, args).await,
+            args::BucketVerb::Delete(args) => command::delete(context, args, Kind::Bucket).await,
+            args::BucketVerb::Protect(args) => {
+                command::protect(context, args, Kind::Bucket, Protection::On).await
+            }
+            args::BucketVerb::Unprotect(args) => {
+                command::protect(context, args, Kind::Bucket, Protection::Off).await
+            }
+        }
+    }
+}
+
 impl Program for args::Image {
     fn verbosity(&self) -> &args::Verbosity {
         &self.verbosity
@@ -162,6 +184,11 @@ pub fn prune() -> ExitCode {
 /// Runs `incus-backup-verify`.
 pub fn verify() -> ExitCode {
     program::<args::Verify>()
+}
+
+/// Runs `incus-backup-bucket`.
+pub fn bucket() -> ExitCode {
+    program::<args::Bucket>()
 }
 
 /// Runs `incus-backup-config`.

@@ -202,6 +202,7 @@ fn manifest(context: &CreateContext, method: Method, facts: ConfigFacts) -> Mani
         archive: None,
         instance: None,
         volume: None,
+        bucket: None,
         moment: None,
         image: None,
         config: Some(facts),

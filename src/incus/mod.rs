@@ -11,6 +11,7 @@
 //! - Bodies of backups are streamed, never held.
 
 mod attachment;
+mod bucket;
 mod client;
 mod config;
 mod connect;
@@ -33,6 +34,7 @@ mod volume;
 mod websocket;
 
 pub use attachment::{Attachments, Mounter, ProfileMount, mounted_volume};
+pub use bucket::{Bucket, BucketKey, BucketService};
 pub use client::{Client, ServerInfo};
 pub use config::{Config, ConfigError, Remote};
 pub use connect::ConnectError;

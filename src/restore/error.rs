@@ -36,6 +36,12 @@ pub enum RestoreError {
     /// An instance has taken the name since the plan was made.
     #[error("instance `{0}` exists now: the plan is outdated")]
     Taken(InstanceName),
+    /// A bucket has come since the plan was made.
+    #[error("bucket `{0}` exists now: the plan is outdated")]
+    BucketTaken(Exportable),
+    /// The server served buckets when the plan was made.
+    #[error("the server no longer serves buckets such as `{0}`: the plan is outdated")]
+    NotServed(Exportable),
     /// An image has come since the plan was made.
     #[error("image `{0}` exists now: the plan is outdated")]
     ImageTaken(Sha256),

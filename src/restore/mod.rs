@@ -13,6 +13,7 @@
 //! - Nothing starts unless asked to, not even at the server's next boot.
 
 mod apply;
+pub mod bucket;
 mod description;
 mod error;
 mod finish;

@@ -73,6 +73,9 @@ pub struct Manifest {
     /// The moment that it shares with other versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moment: Option<Moment>,
+    /// What a bucket was like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<BucketFacts>,
     /// What an image is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageFacts>,
@@ -191,6 +194,30 @@ pub struct HookRun {
     pub status: Option<i64>,
     /// How long it took.
     pub duration_ms: u64,
+}
+
+/// What a bucket was like. Its secrets are in its record and its archive only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BucketFacts {
+    /// The driver of its pool.
+    pub driver: String,
+    /// Its description.
+    #[serde(default)]
+    pub description: String,
+    /// How much it may hold, where that is limited.
+    #[serde(default)]
+    pub size_limit: Option<String>,
+    /// Its keys.
+    pub keys: Vec<StoredKey>,
+}
+
+/// A key of a bucket, without its secrets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredKey {
+    /// Its name.
+    pub name: String,
+    /// What it may do: `admin` or `read-only`.
+    pub role: String,
 }
 
 /// What an image is. Of a split image [`Manifest::archive`] is the root file system.

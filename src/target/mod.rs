@@ -25,8 +25,9 @@ pub use directory::{DirectoryTarget, Probe};
 pub use error::TargetError;
 pub use location::{Location, LocationError};
 pub use manifest::{
-    ArchiveFacts, ConfigFacts, ConfigFile, HookFacts, HookRun, ImageFacts, InstanceFacts,
-    InvalidManifest, Manifest, ManifestOptions, Moment, Requires, UnreadableKind, VolumeFacts,
+    ArchiveFacts, BucketFacts, ConfigFacts, ConfigFile, HookFacts, HookRun, ImageFacts,
+    InstanceFacts, InvalidManifest, Manifest, ManifestOptions, Moment, Requires, StoredKey,
+    UnreadableKind, VolumeFacts,
 };
 pub use run::{RunRecord, without_credentials};
 pub use seam::{

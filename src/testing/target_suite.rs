@@ -142,6 +142,7 @@ pub fn manifest(id: &StoredId, plain: u64, written: Written) -> Manifest {
         }),
         instance: None,
         volume: None,
+        bucket: None,
         moment: None,
         image: None,
         config: None,

@@ -22,6 +22,7 @@ pub struct VolumeTar {
     optimized: bool,
     described: Map<String, Value>,
     snapshots: Vec<Map<String, Value>>,
+    keys: Vec<Value>,
     members: Vec<(String, Node)>,
     disk: Vec<u8>,
 }
@@ -51,8 +52,9 @@ impl VolumeTar {
 
     fn new(name: &str, sort: Sort) -> Self {
         let mut described = object(json!({ "config": {}, "description": "", "name": name,
-            "location": "none", "project": "default", "created_at": MOMENT }));
+            "location": "none", "project": "default" }));
         if sort != Sort::Bucket {
+            described.insert("created_at".to_owned(), json!(MOMENT));
             let content = if sort == Sort::Block {
                 "block"
             } else {
@@ -69,6 +71,7 @@ impl VolumeTar {
             optimized: false,
             described,
             snapshots: Vec::new(),
+            keys: Vec::new(),
             members: Vec::new(),
             disk: vec![0; 512],
         }
@@ -113,6 +116,13 @@ impl VolumeTar {
         self
     }
 
+    /// The keys of a bucket, as the API gives them.
+    #[must_use]
+    pub fn keys(mut self, keys: &[Value]) -> Self {
+        self.keys = keys.to_vec();
+        self
+    }
+
     /// Adds a file, or the object of a bucket.
     #[must_use]
     pub fn file(mut self, path: &str, content: &[u8]) -> Self {
@@ -142,6 +152,9 @@ impl VolumeTar {
         index["type"] = json!(if bucket { "bucket" } else { "custom" });
         let key = if bucket { "bucket" } else { "volume" };
         index["config"] = json!({ key: self.described });
+        if bucket {
+            index["config"]["bucket_keys"] = json!(self.keys);
+        }
         if !self.snapshots.is_empty() {
             index["config"]["volume_snapshots"] = json!(self.snapshots);
         }

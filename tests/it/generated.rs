@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 use incus_backup::cli::Dispatcher;
-use incus_backup::cli::args::{All, Config, Image, Instance, Prune, Verify, Volume};
+use incus_backup::cli::args::{All, Bucket, Config, Image, Instance, Prune, Verify, Volume};
 
 use crate::lab::variable;
 
@@ -17,6 +17,7 @@ fn commands() -> Vec<Command> {
         Dispatcher::command(),
         Instance::command(),
         Config::command(),
+        Bucket::command(),
         Image::command(),
         Volume::command(),
         All::command(),

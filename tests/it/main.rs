@@ -14,6 +14,7 @@
 
 mod archive;
 mod archive_volumes;
+mod buckets;
 mod daemon;
 mod fake;
 mod fake_config;
@@ -27,6 +28,7 @@ mod layers;
 mod limits;
 mod mapping;
 mod real_bad_days;
+mod real_buckets;
 mod real_cluster;
 mod real_cluster_config;
 mod real_config;
@@ -43,6 +45,7 @@ mod real_round_trip;
 mod real_tree;
 mod room;
 mod runs;
+mod s3;
 mod suite;
 mod target;
 mod whole;

@@ -57,6 +57,7 @@ pub(super) fn commit(
         }),
         config: None,
         volume: None,
+        bucket: None,
         moment: None,
         retention: image.property("user.backup.retention").map(str::to_owned),
         requires: Requires {

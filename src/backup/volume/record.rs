@@ -110,6 +110,7 @@ pub(super) fn describe(
             missing_snapshots: had.filter(|name| !snapshots.contains(name)).collect(),
             snapshots,
         }),
+        bucket: None,
         moment,
         image: None,
         config: None,

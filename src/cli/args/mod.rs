@@ -1,6 +1,7 @@
 //! What can be said on the command line, one file per verb; flags that verbs share are in `common`.
 
 mod all;
+mod bucket;
 mod common;
 mod config;
 mod create;
@@ -16,6 +17,7 @@ mod verify;
 mod volume;
 
 pub use all::{All, AllVerb, CreateAll, RestoreAll};
+pub use bucket::{Bucket, BucketVerb, CreateBuckets, RestoreBuckets};
 pub use common::{
     Answers, Chosen, Output, ProjectScope, Rows, SourceChoice, TargetChoice, Verbosity,
 };

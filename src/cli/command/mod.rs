@@ -1,6 +1,7 @@
 //! What each verb does: from its arguments to a report.
 
 pub(super) mod all;
+pub(super) mod bucket;
 pub(super) mod config;
 mod create;
 mod delete;

@@ -118,7 +118,8 @@ fn decide(shared: &Shared, asked: &Asked) -> Answer {
         Some(_) => Answer::Reset,
         None => {
             let large = ["/1.0/instances", "/1.0/images"].contains(&asked.path.as_str())
-                || asked.path.ends_with("/files");
+                || asked.path.ends_with("/files")
+                || asked.path.ends_with("/buckets");
             if asked.series == Series::Lts70 && asked.body.len() >= LIMIT && !large {
                 return Answer::error(400, "http: request body too large");
             }

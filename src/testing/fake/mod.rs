@@ -8,12 +8,13 @@
 //!
 //! `daemon` accepts connections, `exchange` answers a request, `body` and `socket` send what is
 //! larger than a document, `route` says which family a path belongs to. The families: `server`,
-//! `projects`, `profiles` (and networks), `storage`, `images`, `instances`, `copies`, `snapshots`,
+//! `projects`, `profiles` (and networks), `storage`, `buckets`, `images`, `instances`, `copies`, `snapshots`,
 //! `files`, `backups`, `import`, `exec`, `operations`. `state` is what they read and change.
 
 mod answer;
 mod backups;
 mod body;
+mod buckets;
 mod copies;
 mod daemon;
 mod exchange;
@@ -34,6 +35,7 @@ mod socket;
 mod state;
 mod storage;
 
+pub use buckets::{FakeBucket, key as bucket_key};
 pub use daemon::FakeIncus;
 pub use exec::FakeCommand;
 pub use fault::{Fault, UnknownFault};

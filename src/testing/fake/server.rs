@@ -14,7 +14,12 @@ pub enum Series {
     Lts70,
 }
 
-const EXTENSIONS_60: [&str; 3] = ["container_backup", "operation_wait", "instance_get_full"];
+const EXTENSIONS_60: [&str; 4] = [
+    "container_backup",
+    "operation_wait",
+    "instance_get_full",
+    "storage_bucket_backup",
+];
 const EXTENSIONS_70: [&str; 3] = ["direct_backup", "backup_override_config", "instance_nbd"];
 
 /// `GET /1.0`.
@@ -28,6 +33,8 @@ pub(super) fn server(state: &State, series: Series) -> Answer {
     // Only administrators see the configuration.
     let config = if state.no_administrator {
         json!(null)
+    } else if state.serves_buckets {
+        json!({ "core.storage_buckets_address": "127.0.0.1:9000" })
     } else {
         json!({})
     };

@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use super::exec::Execution;
-use super::{FakeCommand, FakeImage, FakeInstance, Fault, Series};
+use super::{FakeBucket, FakeCommand, FakeImage, FakeInstance, Fault, Series};
 
 /// The files of a volume, by their path: `rootfs/data/x`.
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
@@ -31,6 +31,12 @@ pub struct State {
     pub networks: Vec<String>,
     /// The custom volumes, as `POOL/NAME`.
     pub volumes: Vec<String>,
+    /// The buckets, by project, pool and name.
+    pub buckets: BTreeMap<(String, String, String), FakeBucket>,
+    /// The server serves its buckets: `core.storage_buckets_address` is set.
+    pub serves_buckets: bool,
+    /// The daemon was asked for what kills it.
+    pub died: bool,
     /// The images, by project and fingerprint.
     pub images: BTreeMap<(String, String), FakeImage>,
     /// What the aliases of images stand for and what is said of them, by project and name.
@@ -80,6 +86,9 @@ impl State {
             profile_contents: BTreeMap::from([("default".to_owned(), default_profile())]),
             networks: vec!["incusbr0".to_owned()],
             volumes: Vec::new(),
+            buckets: BTreeMap::new(),
+            serves_buckets: true,
+            died: false,
             images: BTreeMap::new(),
             image_aliases: BTreeMap::new(),
             instances: BTreeMap::new(),

@@ -3,10 +3,17 @@
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Asked};
+use super::buckets;
 use super::state::State;
 
 /// `/1.0/storage-pools`.
-pub(super) fn answer(state: &State, asked: &Asked, rest: &[&str]) -> Answer {
+pub(super) fn answer(state: &mut State, asked: &Asked, rest: &[&str]) -> Answer {
+    if let [pool, "buckets", rest @ ..] = rest
+        && state.pools.contains_key(*pool)
+    {
+        return buckets::answer(state, asked, pool, rest);
+    }
+    let state = &*state;
     let shown = |name: &str| -> Option<Value> {
         let (driver, config) = state.pools.get(name)?;
         Some(

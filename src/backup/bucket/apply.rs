@@ -1,0 +1,110 @@
+//! Does what was planned and agreed to.
+
+use std::time::Instant;
+
+use futures_util::StreamExt as _;
+
+use super::plan::Work;
+use super::record::{Described, archive_name, commit};
+use crate::archive::{ArchiveError, ContentType, Pass, Unpack};
+use crate::backup::apply::outcome;
+use crate::backup::attempt::blocking;
+use crate::backup::export::Export;
+use crate::backup::store::Writing;
+use crate::backup::{BackupError, Context};
+use crate::model::Version;
+use crate::plan::{Approved, Outcome, Report};
+use crate::progress::Task;
+use crate::target::Stored;
+
+/// Backs up what the plan names. One that fails does not stop the others.
+pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
+    futures_util::stream::iter(plan.into_steps())
+        .map(|step| async move {
+            match step.into_parts() {
+                (row, Some(work)) if !context.cancel.is_cancelled() => {
+                    let begun = Instant::now();
+                    let task = context.progress.task(&row.subject());
+                    outcome(row, back_up(context, &work, &*task).await, begun)
+                }
+                (row, _) => Outcome::rest(row),
+            }
+        })
+        .buffered(context.options.parallel.get())
+        .collect::<Vec<Outcome>>()
+        .await
+        .into_iter()
+        .collect()
+}
+
+async fn back_up(context: &Context, work: &Work, task: &dyn Task) -> Result<Stored, BackupError> {
+    let export = Export {
+        context,
+        what: &work.what,
+        task,
+    };
+    export.delete_left_over().await?;
+    let mut tries = context.options.retries;
+    loop {
+        match attempt(context, work, &export).await {
+            Err(error)
+                if tries > 0 && error.is_worth_retrying() && !context.cancel.is_cancelled() =>
+            {
+                tries -= 1;
+                tracing::debug!(%error, "trying again");
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Looks again: the world may have moved since the plan was made.
+async fn look(context: &Context, work: &Work) -> Result<Described, BackupError> {
+    let client = &context.client;
+    let gone = || BackupError::BucketVanished(work.what.clone());
+    let bucket = client.bucket(&work.what).await?.ok_or_else(gone)?;
+    if !bucket.is_served() {
+        return Err(BackupError::NotServed(work.what.clone()));
+    }
+    let keys = client.bucket_keys(&work.what).await?;
+    let pools = client.pools().await?;
+    let pool = pools
+        .into_iter()
+        .find(|pool| Some(&pool.name) == work.id.pool());
+    Ok(Described {
+        id: work.id.clone(),
+        bucket,
+        keys,
+        driver: pool.ok_or_else(gone)?.driver,
+    })
+}
+
+async fn attempt(
+    context: &Context,
+    work: &Work,
+    export: &Export<'_>,
+) -> Result<Stored, BackupError> {
+    let described = look(context, work).await?;
+    let (target, source, id) = (
+        context.target.clone(),
+        context.source.clone(),
+        work.id.clone(),
+    );
+    let mut draft = blocking(move || target.begin(&source, &id, Version::now())).await??;
+    let compression = context.options.compression;
+    let writing = Writing {
+        file: draft.create(archive_name(compression))?,
+        compression,
+        threads: context.options.threads,
+        idle: context.options.idle,
+    };
+    let archive = export
+        .run(writing, |frames| Unpack::new(Pass::new(frames, None)))
+        .await?;
+    if archive.contents.index.content != ContentType::Bucket {
+        let (name, key) = ("backup/index.yaml", "type");
+        return Err(BackupError::Archive(ArchiveError::Key { name, key }));
+    }
+    let context = context.clone();
+    blocking(move || commit(&context, &described, draft, &archive)).await?
+}

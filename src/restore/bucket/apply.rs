@@ -1,0 +1,110 @@
+//! Does what was planned and agreed to.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::StreamExt as _;
+
+use super::plan::Work;
+use crate::archive::{Pass, Rekeying, Relocation};
+use crate::incus::{Import, ImportContent};
+use crate::plan::{Approved, Failure, Outcome, Report, Row};
+use crate::progress::Task;
+use crate::restore::import::{Importing, remove};
+use crate::restore::{Context, RestoreError};
+
+/// Restores what the plan names. One that fails does not stop the others.
+pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
+    futures_util::stream::iter(plan.into_steps())
+        .map(|step| async move {
+            match step.into_parts() {
+                (row, Some(work)) if !context.cancel.is_cancelled() => {
+                    one(context, row, work).await
+                }
+                (row, _) => Outcome::rest(row),
+            }
+        })
+        .buffered(context.options.parallel.get())
+        .collect::<Vec<Outcome>>()
+        .await
+        .into_iter()
+        .collect()
+}
+
+async fn one(context: &Context, row: Row, work: Work) -> Outcome {
+    let begun = Instant::now();
+    let task: Arc<dyn Task> = context.progress.task(&row.subject()).into();
+    match restore(context, &work, &task).await {
+        Ok(()) => {
+            let outcome = Outcome::done(row, begun.elapsed());
+            match &work.stored.manifest {
+                Some(manifest) => outcome.stored(work.stored.stored_size, manifest.consistency),
+                None => outcome,
+            }
+        }
+        Err(RestoreError::Interrupted) => Outcome::interrupted(row),
+        Err(error) => Outcome::failed(row, Failure::new(error), begun.elapsed()),
+    }
+}
+
+async fn restore(context: &Context, work: &Work, task: &Arc<dyn Task>) -> Result<(), RestoreError> {
+    let client = &context.client;
+    // The world may have moved since the plan was made.
+    if client.exists(&work.to).await? {
+        return Err(RestoreError::BucketTaken(work.to.clone()));
+    }
+    if work.local && !is_served(context).await? {
+        return Err(RestoreError::NotServed(work.to.clone()));
+    }
+    let lent = work
+        .lend
+        .then(|| format!("incus-backup-tmp-{}", context.run.short()));
+    let edit = Rekeying {
+        relocation: Relocation {
+            name: Some(work.to.name().clone()),
+            pool: None,
+            without: work.without.clone(),
+            with: Vec::new(),
+        },
+        taken: work.taken.clone(),
+        lent: lent.clone(),
+    };
+    let importing = Importing {
+        context,
+        stored: &work.stored,
+        import: Import {
+            to: work.to.clone(),
+            pool: None,
+            content: ImportContent::Archive,
+        },
+        task,
+    };
+    importing
+        .run(move |withhold| Pass::new(withhold, Some(Box::new(edit))))
+        .await?;
+    if let Some(name) = lent
+        && let Err(error) = client.delete_bucket_key(&work.to, &name).await
+    {
+        // Nothing but this import stands under the name: what is not whole does not stay.
+        remove(context, &work.to).await?;
+        return Err(error.into());
+    }
+    Ok(())
+}
+
+async fn is_served(context: &Context) -> Result<bool, RestoreError> {
+    let client = &context.client;
+    if client.bucket_service().await?.address.is_some() {
+        return Ok(true);
+    }
+    // A user who is not shown the configuration sees it by other buckets.
+    for project in client.projects().await? {
+        for pool in client.pools().await? {
+            let buckets = client.buckets(&pool.name, &project.name).await?;
+            if buckets.iter().any(crate::incus::Bucket::is_served) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
