@@ -9,7 +9,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::fake::World;
-use crate::lab::Ran;
+use crate::lab::{Ran, until};
+use crate::real_bad_days::signal;
 
 const LARGE: usize = 3 * 1024 * 1024;
 
@@ -402,4 +403,21 @@ fn a_project_without_buckets_of_its_own_has_those_of_default() {
     );
     let place = ("own".to_owned(), "tank".to_owned(), "photos".to_owned());
     assert!(world.incus.state().buckets.contains_key(&place));
+}
+
+#[rstest]
+fn an_interrupted_export_leaves_nothing(#[values(Series::Lts60, Series::Lts70)] series: Series) {
+    let world = world(series);
+    world.incus.inject(Fault::Stall(LARGE / 2));
+    let mut child = world
+        .command_for("bucket", &["create", "--yes"])
+        .spawn()
+        .unwrap();
+    until(30, "the export", || world.incus.state().faults.is_empty());
+    signal(child.id(), "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(left_over(&world), Vec::<String>::new());
+    let rows = run(&world, &["list", "-f", "json"]).exits(0).rows();
+    assert_eq!(rows, Vec::<Value>::new());
+    run(&world, &["create", "--yes"]).exits(0);
 }

@@ -8,7 +8,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::fake::World;
-use crate::lab::Ran;
+use crate::lab::{Ran, until};
+use crate::real_bad_days::signal;
 
 /// Large enough that the beginning of it is sent before its end is known.
 const LARGE: usize = 3 * 1024 * 1024;
@@ -748,4 +749,25 @@ fn a_dry_run_changes_nothing() {
     assert!(world.incus.state().images.is_empty());
     let ran = run(&world, &["restore"]).exits(5);
     assert!(ran.stderr.contains("--yes"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_interrupted_download_leaves_nothing() {
+    let (world, _) = world();
+    world.incus.inject(Fault::Stall(LARGE / 2));
+    let mut child = world
+        .command_for("image", &["create", "--yes"])
+        .spawn()
+        .unwrap();
+    let begun = || {
+        let state = world.incus.state();
+        state.requests.iter().any(|it| it.ends_with("/export")) && state.faults.is_empty()
+    };
+    until(30, "the download", begun);
+    signal(child.id(), "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(world.left_over(), Vec::<String>::new());
+    let rows = run(&world, &["list", "-f", "json"]).exits(0).rows();
+    assert_eq!(rows, Vec::<Value>::new());
+    run(&world, &["create", "--yes"]).exits(0);
 }
