@@ -37,6 +37,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_needs_command" -f
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_needs_command" -f -a "ls" -d 'List stored versions'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_needs_command" -f -a "show" -d 'Show what is known about a stored version'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_needs_command" -f -a "info" -d 'Show what is known about a stored version'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_needs_command" -f -a "restore" -d 'Bring custom volumes back from their stored versions'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_needs_command" -f -a "delete" -d 'Delete stored versions'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_needs_command" -f -a "rm" -d 'Delete stored versions'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_needs_command" -f -a "protect" -d 'Protect stored versions: neither `delete` nor `prune` removes them'
@@ -159,6 +160,35 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -l debug -d 'Log every request and decision'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l project -d 'The project [default: the remote\'s, as `incus` finds it]' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l version -d 'The version [default: the newest complete one]' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l as-of -d 'The newest complete version that is not later than this time, such as 2026-01-31T12:00:00Z' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l target-name -d 'Restore under this name' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l pool-map -d 'Restore what was in storage pool OLD to storage pool NEW' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l to-project -d 'Restore everything into this project' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l project-map -d 'Restore what was in project OLD into project NEW' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l parallel -d 'Volumes at a time [default: 4, or the number of cores if that is smaller]' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
+compact\t'A header, and no borders'
+csv\t'Comma-separated raw values'
+json\t'One array of objects'
+yaml\t'One list of mappings'"
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l all-projects -d 'All projects'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l replace -d 'Replace volumes that exist: imported beside, swapped by name, the old one deleted last. Of a volume that running instances mount only with --force, which stops them and starts them again'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l skip-existing -d 'Leave volumes that exist as they are'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l force -d 'Allow what is refused by default; each refusal says when this would allow it'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -s n -l dry-run -d 'Show the plan and change nothing'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -s y -l yes -d 'Do not ask'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l debug -d 'Log every request and decision'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand delete" -l version -d 'The versions to delete' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand delete" -l project -d 'The project' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand delete" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r

@@ -82,6 +82,7 @@ impl Program for args::Volume {
             args::VolumeVerb::Create(args) => command::volume::create(context, args).await,
             args::VolumeVerb::List(args) => command::list(context, args, Kind::Volume).await,
             args::VolumeVerb::Show(args) => command::show(context, args, Kind::Volume).await,
+            args::VolumeVerb::Restore(args) => command::volume::restore(context, args).await,
             args::VolumeVerb::Delete(args) => command::delete(context, args, Kind::Volume).await,
             args::VolumeVerb::Protect(args) => {
                 command::protect(context, args, Kind::Volume, Protection::On).await

@@ -25,7 +25,11 @@ pub fn coming<'a>(
         let objects = backup.objects(kind).into_iter().flatten();
         objects.filter(|(id, _)| there.contains(id))
     };
-    let mut coming = Coming::default();
+    let mut coming = Coming {
+        serves_buckets: of_kind(ObjectKind::ServerKey)
+            .any(|(id, _)| id.name.as_str() == "core.storage_buckets_address"),
+        ..Coming::default()
+    };
     for (id, pool) in of_kind(ObjectKind::StoragePool) {
         if let Ok(name) = id.name.as_str().parse::<PoolName>() {
             let driver = pool.made.get("driver").and_then(Value::as_str);

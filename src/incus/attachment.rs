@@ -1,6 +1,6 @@
 //! Which instances mount a custom volume, and by which profiles.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Error;
 use super::client::Client;
@@ -35,10 +35,14 @@ pub struct Mounter {
     pub running: bool,
     /// Whether it is stopped.
     pub stopped: bool,
+    /// Whether it is deleted when it stops.
+    pub ephemeral: bool,
+    /// When it was last started, as the server says it.
+    pub last_used: String,
 }
 
 /// A profile whose device mounts a volume.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfileMount {
     /// The profile's project.
     pub project: ProjectName,
@@ -46,6 +50,8 @@ pub struct ProfileMount {
     pub profile: String,
     /// The device's name.
     pub device: String,
+    /// The device's properties.
+    pub properties: Map<String, Value>,
 }
 
 impl Project {
@@ -105,6 +111,11 @@ impl Attachments {
                     name: instance.name.clone(),
                     running: !instance.is_stopped() && !instance.is_frozen(),
                     stopped: instance.is_stopped(),
+                    ephemeral: instance.raw["ephemeral"] == true,
+                    last_used: instance.raw["last_used_at"]
+                        .as_str()
+                        .unwrap_or_default()
+                        .to_owned(),
                 })
         });
         found.collect()
@@ -128,6 +139,7 @@ impl Attachments {
                             project: attached.project.clone(),
                             profile: profile["name"].as_str().unwrap_or_default().to_owned(),
                             device: device.clone(),
+                            properties: properties.as_object().cloned().unwrap_or_default(),
                         });
                     }
                 }

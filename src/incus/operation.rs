@@ -8,6 +8,7 @@
 //! forgotten after five seconds; so the waits are short. After a restart of the daemon every
 //! operation is gone; so a missing one is `Vanished`, and the caller looks at the object.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::Method;
@@ -17,6 +18,7 @@ use serde_json::Value;
 use super::Error;
 use super::client::Client;
 use super::request::{Request, decode, raw};
+use crate::model::{InstanceName, ProjectName};
 use crate::progress::Cancel;
 
 /// How long a daemon that does not answer is waited for.
@@ -37,7 +39,7 @@ pub struct Operation {
     #[serde(default)]
     metadata: Option<serde_json::Map<String, Value>>,
     #[serde(default)]
-    pub(super) resources: Option<std::collections::BTreeMap<String, Vec<String>>>,
+    pub(super) resources: Option<BTreeMap<String, Vec<String>>>,
 }
 
 /// How an operation did not succeed.
@@ -199,6 +201,27 @@ impl Client {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether the server is doing something to an instance.
+    pub async fn is_busy(&self, project: &ProjectName, name: &InstanceName) -> Result<bool, Error> {
+        let action = "list operations";
+        let get = Request::get(&["operations"], action).with("recursion", "1");
+        let (found, _) = self.read(&get.project(project)).await?;
+        // Lists by status; a server that does nothing gives none.
+        let by_status: Option<BTreeMap<String, Vec<Operation>>> = decode(found, action)?;
+        let url = format!("/1.0/instances/{name}");
+        let names = |operation: &Operation| {
+            let resources = operation.resources.iter().flat_map(BTreeMap::values);
+            let mut paths = resources
+                .flatten()
+                .map(|path| path.split('?').next().unwrap_or_default());
+            operation.ended().is_none() && paths.any(|path| path == url)
+        };
+        Ok(by_status
+            .into_iter()
+            .flatten()
+            .any(|(_, all)| all.iter().any(names)))
     }
 
     /// Asks the server to give an operation up; many cannot be.

@@ -11,6 +11,8 @@ pub struct Coming {
     pub pools: BTreeMap<PoolName, String>,
     /// What each project can use then; a project that is not there yet is made.
     pub projects: BTreeMap<ProjectName, ComingProject>,
+    /// The server serves the buckets of its own pools.
+    pub serves_buckets: bool,
 }
 
 /// What the instances of a project can use.

@@ -19,7 +19,7 @@ use crate::incus::{Client, Exportable, Import, ImportContent};
 use crate::model::{InstanceName, Owner, RunId};
 use crate::plan::{Approved, Failure, Outcome, Report, Row};
 use crate::progress::{Cancel, Progress, Task};
-use crate::target::Target;
+use crate::target::{Stored, Target};
 use crate::temporary::Mark;
 
 /// What a whole run shares.
@@ -91,12 +91,6 @@ struct Shared {
 async fn one(context: &Context, row: Row, work: Work, shared: &Shared) -> Outcome {
     let begun = Instant::now();
     let task: Arc<dyn Task> = context.progress.task(work.name.as_str()).into();
-    let stored_size = work.stored.stored_size;
-    let consistency = work
-        .stored
-        .manifest
-        .as_ref()
-        .map(|manifest| manifest.consistency);
     let restored = async {
         shared.profiles.make(context, &work).await?;
         // On the heap: it is the largest part of what a run keeps for each step.
@@ -109,11 +103,21 @@ async fn one(context: &Context, row: Row, work: Work, shared: &Shared) -> Outcom
         });
         shared.permits.with(context, &work, restored).await
     };
-    match restored.await {
+    outcome(row, restored.await, &work.stored, begun)
+}
+
+/// What became of a row that was to be restored.
+pub(super) fn outcome(
+    row: Row,
+    ended: Result<(), RestoreError>,
+    stored: &Stored,
+    begun: Instant,
+) -> Outcome {
+    match ended {
         Ok(()) => {
             let outcome = Outcome::done(row, begun.elapsed());
-            match consistency {
-                Some(consistency) => outcome.stored(stored_size, consistency),
+            match &stored.manifest {
+                Some(manifest) => outcome.stored(stored.stored_size, manifest.consistency),
                 None => outcome,
             }
         }
@@ -131,7 +135,10 @@ async fn create(context: &Context, work: &Work, task: &Arc<dyn Task>) -> Result<
         .await?
         .is_some()
     {
-        return Err(RestoreError::Taken(work.name.clone()));
+        return Err(RestoreError::Taken(Exportable::instance(
+            work.project.clone(),
+            &work.name,
+        )));
     }
     let contents = import(context, work, (&work.name, None), task).await?;
     let after = Finish {

@@ -33,36 +33,56 @@ pub enum NoDescription {
     #[error("{0}")]
     Target(#[from] crate::target::TargetError),
     /// It cannot be read.
-    #[error("cannot read {FILE}")]
-    Read(#[from] std::io::Error),
+    #[error("cannot read {file}")]
+    Read {
+        /// Which.
+        file: &'static str,
+        /// Why.
+        #[source]
+        cause: std::io::Error,
+    },
     /// It is not what was written.
-    #[error("{FILE} is damaged")]
-    Damaged,
+    #[error("{file} is damaged")]
+    Damaged {
+        /// Which.
+        file: &'static str,
+    },
+}
+
+/// Reads what was saved beside an archive, and compares its checksum. Blocks.
+pub(super) fn saved(
+    target: &Arc<dyn Target>,
+    id: &StoredId,
+    file: &'static str,
+) -> Result<Vec<u8>, NoDescription> {
+    let opened = target.open(id)?;
+    let read = |name: &str| -> Result<Vec<u8>, NoDescription> {
+        let mut bytes = Vec::new();
+        let mut read = opened.file(name)?.take(LIMIT);
+        read.read_to_end(&mut bytes)
+            .map_err(|cause| NoDescription::Read { file, cause })?;
+        Ok(bytes)
+    };
+    let damaged = || NoDescription::Damaged { file };
+    let bytes = read(file)?;
+    let sums = String::from_utf8(read("checksums.txt")?).map_err(|_| damaged())?;
+    let sums = Checksums::parse(&sums).map_err(|_| damaged())?;
+    if sums.0.get(file) != Some(&Sha256(sha2::Sha256::digest(&bytes).into())) {
+        return Err(damaged());
+    }
+    Ok(bytes)
 }
 
 impl Description {
     /// Reads the file of a version, and compares its checksum.
     pub(super) fn load(target: &Arc<dyn Target>, id: &StoredId) -> Result<Self, NoDescription> {
-        let opened = target.open(id)?;
-        let read = |name: &str| -> Result<Vec<u8>, NoDescription> {
-            let mut bytes = Vec::new();
-            let mut file = opened.file(name)?.take(LIMIT);
-            file.read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
-        let bytes = read(FILE)?;
-        let sums = read("checksums.txt")?;
-        let sums = String::from_utf8(sums).map_err(|_| NoDescription::Damaged)?;
-        let sums = Checksums::parse(&sums).map_err(|_| NoDescription::Damaged)?;
-        if sums.0.get(FILE) != Some(&Sha256(sha2::Sha256::digest(&bytes).into())) {
-            return Err(NoDescription::Damaged);
-        }
+        let bytes = saved(target, id, FILE)?;
         Self::parse(&bytes)
     }
 
     /// Reads a description.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, NoDescription> {
-        serde_json::from_slice(bytes).map_err(|_| NoDescription::Damaged)
+        serde_json::from_slice(bytes).map_err(|_| NoDescription::Damaged { file: FILE })
     }
 
     /// The instance, as the API described it.

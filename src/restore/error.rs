@@ -1,5 +1,6 @@
 //! What can go wrong when something is restored.
 
+use super::description::NoDescription;
 use crate::archive::ArchiveError;
 use crate::incus::{self, Exportable};
 use crate::model::{InstanceName, InvalidName, ProjectName, Sha256, Version};
@@ -33,12 +34,6 @@ pub enum RestoreError {
         /// The project.
         project: ProjectName,
     },
-    /// An instance has taken the name since the plan was made.
-    #[error("instance `{0}` exists now: the plan is outdated")]
-    Taken(InstanceName),
-    /// A bucket has come since the plan was made.
-    #[error("bucket `{0}` exists now: the plan is outdated")]
-    BucketTaken(Exportable),
     /// The server served buckets when the plan was made.
     #[error("the server no longer serves buckets such as `{0}`: the plan is outdated")]
     NotServed(Exportable),
@@ -48,9 +43,26 @@ pub enum RestoreError {
     /// An image has gone since the plan was made, or did not come.
     #[error("image `{0}` is not on the server")]
     NoImage(Sha256),
-    /// The instance to be replaced has gone since the plan was made.
-    #[error("instance `{0}` is gone: the plan is outdated")]
-    Gone(InstanceName),
+    /// Something has taken the name since the plan was made.
+    #[error("{noun} `{what}` exists now: the plan is outdated", noun = .0.noun(), what = .0)]
+    Taken(Exportable),
+    /// What was to be replaced has gone since the plan was made.
+    #[error("{noun} `{what}` is gone: the plan is outdated", noun = .0.noun(), what = .0)]
+    Gone(Exportable),
+    /// Instances that the plan did not name mount the volume now.
+    #[error("volume `{volume}` is mounted by {users} now: the plan is outdated")]
+    InUse {
+        /// The volume.
+        volume: String,
+        /// The instances, as a list.
+        users: String,
+    },
+    /// What was saved beside the archive cannot be used.
+    #[error("{0}")]
+    Saved(#[from] NoDescription),
+    /// It was restored, but what used the volume does not use it again.
+    #[error("volume `{0}` is restored, but not everything that was stopped for it runs again")]
+    NotReattached(String, #[source] Box<RestoreError>),
     /// The server said the import was done, but nothing is there.
     #[error("the server finished the import of {noun} `{what}`, but it is not there",
         noun = .0.noun(), what = .0)]
@@ -58,8 +70,8 @@ pub enum RestoreError {
     /// The replacement failed; the old instance is back.
     #[error("cannot replace `{name}`; it is as it was")]
     NotReplaced {
-        /// The instance.
-        name: InstanceName,
+        /// The instance or the volume.
+        name: String,
         /// Why.
         #[source]
         cause: Box<RestoreError>,
@@ -67,10 +79,10 @@ pub enum RestoreError {
     /// The replacement failed, and so did putting the old instance back.
     #[error("cannot replace `{name}`, and the old one is now called `{aside}` ({undo})")]
     NotPutBack {
-        /// The instance.
-        name: InstanceName,
+        /// The instance or the volume.
+        name: String,
         /// What the old one is called.
-        aside: InstanceName,
+        aside: String,
         /// Why it could not be put back.
         undo: String,
         /// Why it could not be replaced.

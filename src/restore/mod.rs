@@ -1,4 +1,4 @@
-//! `restore`: brings instances back.
+//! `restore`: brings instances and custom volumes back.
 //!
 //! Request → [`gather`] (reads the target and the server) → [`plan`](plan()) (pure) → approved →
 //! [`apply`].
@@ -33,6 +33,7 @@ mod request;
 mod rooms;
 mod select;
 mod send;
+mod volume;
 
 pub use apply::{Context, apply};
 pub use description::{Description, NoDescription};
@@ -44,3 +45,7 @@ pub use mapping::{Lost, Mapping, Saved};
 pub use plan::{Work, plan};
 pub use request::{Existing, Options, Request, Scope, Selection};
 pub use select::lacks_undamaged;
+pub use volume::{
+    ExistingVolume, VolumeFacts, VolumeRequest, VolumeScope, VolumeWork, apply_volumes,
+    gather_volumes, lacks_undamaged_volume, plan_volumes,
+};

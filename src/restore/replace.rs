@@ -7,7 +7,7 @@ use super::apply::{Context, import, next_name, remove, start};
 use super::error::RestoreError;
 use super::finish::{Finish, finish};
 use super::plan::Work;
-use crate::incus::Instance;
+use crate::incus::{Exportable, Instance};
 use crate::model::InstanceName;
 use crate::progress::Task;
 use crate::temporary::{Mark, Role, delete, mark, rename, start as start_again, stop, unmark};
@@ -56,8 +56,9 @@ pub(super) async fn replace(
             return Err(RestoreError::Interrupted);
         }
         let old = context.client.instance(&work.project, &names.own).await?;
-        old.map(|(instance, _)| instance)
-            .ok_or_else(|| RestoreError::Gone(names.own.clone()))
+        old.map(|(instance, _)| instance).ok_or_else(|| {
+            RestoreError::Gone(Exportable::instance(work.project.clone(), &names.own))
+        })
     };
     let old = match prepared.await {
         Ok(old) => old,
@@ -138,12 +139,12 @@ async fn put_back(
     };
     match undone.await {
         Ok(()) => RestoreError::NotReplaced {
-            name: names.own.clone(),
+            name: names.own.to_string(),
             cause: Box::new(cause),
         },
         Err(undo) => RestoreError::NotPutBack {
-            name: names.own.clone(),
-            aside: names.aside.clone(),
+            name: names.own.to_string(),
+            aside: names.aside.to_string(),
             undo: undo.to_string(),
             cause: Box::new(cause),
         },

@@ -215,6 +215,36 @@ pub async fn start(
     wait(client, &operation).await
 }
 
+/// Starts an instance even if a stop that was asked for before is still on its way; one that runs is
+/// as good.
+pub(super) async fn start_after_all(
+    client: &Client,
+    project: &ProjectName,
+    name: &InstanceName,
+) -> Result<(), ChangeError> {
+    let begun = tokio::time::Instant::now();
+    loop {
+        let started = async {
+            let change = client.change_state(project, name, StateChange::Start);
+            wait(client, &change.await?).await
+        };
+        let Err(error) = started.await else {
+            return Ok(());
+        };
+        // The server's words; it has no codes for these (`instance/operationlock`).
+        let text = error.to_string();
+        let runs = text.contains("already running");
+        // One that is about to stop still runs.
+        if runs && !client.is_busy(project, name).await? {
+            return Ok(());
+        }
+        if !(runs || text.contains("busy running")) || begun.elapsed() > 2 * STOP_TIMEOUT {
+            return Err(error);
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
 /// Pauses an instance that runs.
 pub async fn pause(
     client: &Client,

@@ -75,9 +75,12 @@ pub struct Mark<N = InstanceName> {
     pub name: N,
 }
 
+/// Every key that a mark may have.
+pub const MARK_KEYS: [&str; 4] = [OWNER, ROLE, NAME, REATTACH];
+
 /// Whether a configuration key is part of a mark.
 pub fn is_of_a_mark(key: &str) -> bool {
-    [OWNER, ROLE, NAME, REATTACH].contains(&key)
+    MARK_KEYS.contains(&key)
 }
 
 /// Whether something carries a mark, understood or not.

@@ -22,7 +22,7 @@ pub use change::{
 };
 pub use guard::{GuardError, GuardProgram, guard};
 pub use mark::{
-    InvalidMark, Mark, Role, backup_name, instance_name, is_left_over_backup, is_marked,
+    InvalidMark, MARK_KEYS, Mark, Role, backup_name, instance_name, is_left_over_backup, is_marked,
     is_of_a_mark, volume_name,
 };
 pub use pause::{Pause, PauseError};
@@ -30,5 +30,5 @@ pub use permit::{before, close_project, open_project, takes_volatile_keys};
 pub use reattach::{InstanceAt, ProfileDevice, Reattach, VolumeAt, repoint};
 pub use remedy::{Found, Remedy, remedies};
 pub use sweep::sweep;
-pub use volume::{delete_volume, edit_volume, rename_volume, unmark_volume};
+pub use volume::{EditableVolume, delete_volume, edit_volume, rename_volume, unmark_volume};
 pub use volume_sweep::sweep_volumes;

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::change::{ChangeError, edit_devices, start, wait};
+use super::change::{ChangeError, edit_devices, start_after_all, wait};
 use super::mark::REATTACH;
 use crate::incus::{Attachments, Client, Exportable};
 use crate::model::{InstanceName, PoolName, ProjectName, ResourceName};
@@ -97,9 +97,10 @@ impl Reattach {
     pub async fn start_again(&self, client: &Client) -> Result<(), ChangeError> {
         let mut result = Ok(());
         for InstanceAt { project, name } in &self.start {
-            match start(client, project, name).await {
+            match start_after_all(client, project, name).await {
+                Ok(()) => {}
                 // One that was deleted meanwhile needs nothing.
-                Ok(()) | Err(ChangeError::NoInstance(_)) => {}
+                Err(ChangeError::Incus(error)) if error.is_not_found() => {}
                 Err(error) => result = result.and(Err(error)),
             }
         }

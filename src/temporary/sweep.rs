@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::change::{ChangeError, delete, rename, resume, start, unmark};
+use super::change::{ChangeError, delete, rename, resume, start_after_all, unmark};
 use super::permit::sweep_project;
 use super::{Found, Mark, Remedy, remedies};
 use crate::incus::Client;
@@ -69,7 +69,7 @@ async fn apply(
         Remedy::Keep { name, start: again } => {
             unmark(client, project, name).await?;
             if *again {
-                start(client, project, name).await?;
+                start_after_all(client, project, name).await?;
                 progress.warn(&format!("started `{name}`, stopped by an earlier run"));
             }
         }
@@ -81,7 +81,7 @@ async fn apply(
             rename(client, project, aside, name).await?;
             unmark(client, project, name).await?;
             if *again {
-                start(client, project, name).await?;
+                start_after_all(client, project, name).await?;
             }
             progress.warn(&format!("put `{name}` back, set aside by an earlier run"));
         }

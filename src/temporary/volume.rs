@@ -22,35 +22,47 @@ async fn ended(client: &Client, operation: Option<Operation>) -> Result<bool, Ch
     }
 }
 
-/// Changes the configuration of a volume; everything else stays as it is. Nothing is sent when the
-/// edit changes nothing.
+/// What operations change of a volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EditableVolume {
+    /// Its configuration.
+    pub config: BTreeMap<String, String>,
+    /// Its description.
+    pub description: String,
+}
+
+/// Changes a volume. Nothing is sent when the edit changes nothing.
 pub async fn edit_volume(
     client: &Client,
     what: &Exportable,
-    edit: impl FnOnce(&mut BTreeMap<String, String>),
+    edit: impl FnOnce(&mut EditableVolume),
 ) -> Result<(), ChangeError> {
     let gone = || ChangeError::NoVolume(what.to_string());
     let (volume, etag) = client.volume(what).await?.ok_or_else(gone)?;
-    let mut config = volume.config.clone();
-    edit(&mut config);
-    if config == volume.config {
+    let before = EditableVolume {
+        config: volume.config,
+        description: volume.description,
+    };
+    let mut after = before.clone();
+    edit(&mut after);
+    if after == before {
         return Ok(());
     }
-    let body = json!({ "config": config, "description": volume.description });
+    let body = json!({ "config": after.config, "description": after.description });
     let operation = client.update_volume(what, body, &etag).await?;
     if ended(client, operation).await? {
         return Ok(());
     }
     match client.volume(what).await? {
-        Some((volume, _)) if volume.config == config => Ok(()),
+        Some((volume, _)) if volume.config == after.config => Ok(()),
         _ => Err(gone()),
     }
 }
 
 /// Takes the mark off a volume.
 pub async fn unmark_volume(client: &Client, what: &Exportable) -> Result<(), ChangeError> {
-    edit_volume(client, what, |config| {
-        config.retain(|key, _| !is_of_a_mark(key));
+    edit_volume(client, what, |volume| {
+        volume.config.retain(|key, _| !is_of_a_mark(key));
     })
     .await
 }

@@ -14,6 +14,7 @@ pub struct Lab {
     projects: Vec<String>,
     profiles: Vec<String>,
     images: Vec<(String, String)>,
+    volumes: Vec<(String, String)>,
 }
 
 /// What a run of a program gave.
@@ -104,6 +105,7 @@ pub fn lab() -> Option<Lab> {
         projects: vec![],
         profiles: vec![],
         images: vec![],
+        volumes: vec![],
     })
 }
 
@@ -224,6 +226,41 @@ impl Lab {
         name
     }
 
+    /// Creates a custom volume that is deleted at the end of the test, after the instances.
+    pub fn volume(&mut self, pool: &str, options: &[&str]) -> String {
+        let name = unique("vol");
+        self.adopt_volume(pool, &name);
+        let mut arguments = vec!["storage", "volume", "create", pool, &name];
+        arguments.extend(options);
+        self.incus(&arguments);
+        name
+    }
+
+    /// Has a custom volume deleted at the end of the test.
+    pub fn adopt_volume(&mut self, pool: &str, name: &str) {
+        self.volumes.push((pool.to_owned(), name.to_owned()));
+    }
+
+    /// Mounts a custom volume in a container.
+    pub fn mount(&self, name: &str, pool: &str, volume: &str, path: &str) {
+        let (pool, source, path) = (
+            format!("pool={pool}"),
+            format!("source={volume}"),
+            format!("path={path}"),
+        );
+        let device = unique("d");
+        self.incus(&[
+            "config", "device", "add", name, &device, "disk", &pool, &source, &path,
+        ]);
+    }
+
+    /// Whether the server has an extension of the API.
+    pub fn has(&self, extension: &str) -> bool {
+        let server = self.query("/1.0");
+        let mut extensions = server["api_extensions"].as_array().unwrap().iter();
+        extensions.any(|known| known == extension)
+    }
+
     /// Runs a shell script in a container.
     #[track_caller]
     pub fn sh(&self, name: &str, script: &str) -> String {
@@ -338,6 +375,10 @@ impl Drop for Lab {
         }
         for name in self.profiles.drain(..) {
             let _ = command("incus").args(["profile", "delete", &name]).output();
+        }
+        for (pool, name) in self.volumes.drain(..) {
+            let arguments = ["storage", "volume", "delete", &pool, &name];
+            let _ = command("incus").args(arguments).output();
         }
         for name in self.projects.drain(..) {
             let _ = command("incus")

@@ -43,6 +43,8 @@ mod real_remotes;
 mod real_restart;
 mod real_round_trip;
 mod real_tree;
+mod real_volumes;
+mod real_whole;
 mod room;
 mod runs;
 mod s3;

@@ -35,4 +35,4 @@ pub use prune::Prune;
 pub use restore::{Renaming, Restore};
 pub use show::Show;
 pub use verify::Verify;
-pub use volume::{CreateVolumes, Volume, VolumeVerb};
+pub use volume::{CreateVolumes, RestoreVolumes, Volume, VolumeVerb};

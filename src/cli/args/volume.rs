@@ -3,10 +3,14 @@
 use std::num::NonZeroUsize;
 
 use clap::{Args, Parser, Subcommand};
+use jiff::Timestamp;
 
-use super::{Answers, Delete, List, ProjectScope, Protect, Rows, Show, TargetChoice, Verbosity};
+use super::{
+    Answers, Delete, List, ProjectScope, Protect, Renaming, Rows, Show, SourceChoice, TargetChoice,
+    Verbosity,
+};
 use crate::cli::exit::EXIT_STATUS;
-use crate::model::CompressionChoice;
+use crate::model::{CompressionChoice, PoolName, ProjectName, ResourceName, Version};
 
 const LIST: &str = "Examples:
   incus-backup-volume list
@@ -55,6 +59,8 @@ pub enum VolumeVerb {
     /// Show what is known about a stored version
     #[command(visible_alias = "info", after_help = SHOW)]
     Show(Show),
+    /// Bring custom volumes back from their stored versions
+    Restore(RestoreVolumes),
     /// Delete stored versions
     #[command(visible_alias = "rm", after_help = DELETE)]
     Delete(Delete),
@@ -105,6 +111,68 @@ pub struct CreateVolumes {
     /// Give an export up when the server sends nothing for this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 300, hide = true)]
     pub stall_timeout: u64,
+    /// Volumes at a time [default: 4, or the number of cores if that is smaller]
+    #[arg(long, value_name = "N")]
+    pub parallel: Option<NonZeroUsize>,
+    /// Allow what is refused by default; each refusal says when this would allow it
+    #[arg(long)]
+    pub force: bool,
+    /// Answers
+    #[command(flatten)]
+    pub answers: Answers,
+    /// Output
+    #[command(flatten)]
+    pub rows: Rows,
+}
+
+/// Bring custom volumes back from their stored versions
+///
+/// Without a name: every volume that the target holds of the project. The archive is checked while it
+/// is sent, and a damaged one is never imported.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  incus-backup-volume restore default/data
+  incus-backup-volume restore default/data --target-name data-old --version 20260131T235959Z
+  incus-backup-volume restore default/data --replace --force
+  incus-backup-volume restore dr: --from prod --pool-map default=fast --skip-existing --yes")]
+pub struct RestoreVolumes {
+    /// The volumes, with their pools; the remote is where they are restored to
+    #[arg(value_name = "[REMOTE:][POOL/NAME]")]
+    pub names: Vec<String>,
+    /// Where from
+    #[command(flatten)]
+    pub target: TargetChoice,
+    /// Of which projects
+    #[command(flatten)]
+    pub scope: ProjectScope,
+    /// Of which server
+    #[command(flatten)]
+    pub source: SourceChoice,
+    /// The version [default: the newest complete one]
+    #[arg(long, value_name = "VERSION", conflicts_with = "as_of")]
+    pub version: Option<Version>,
+    /// The newest complete version that is not later than this time, such as 2026-01-31T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub as_of: Option<Timestamp>,
+    /// Restore under this name
+    #[arg(long, value_name = "NAME")]
+    pub target_name: Option<ResourceName>,
+    /// Replace volumes that exist: imported beside, swapped by name, the old one deleted last. Of a
+    /// volume that running instances mount only with --force, which stops them and starts them again
+    #[arg(long, conflicts_with = "skip_existing")]
+    pub replace: bool,
+    /// Leave volumes that exist as they are
+    #[arg(long)]
+    pub skip_existing: bool,
+    /// Restore what was in storage pool OLD to storage pool NEW
+    #[arg(long, value_name = "OLD=NEW")]
+    pub pool_map: Vec<Renaming<PoolName>>,
+    /// Restore everything into this project
+    #[arg(long, value_name = "PROJECT", conflicts_with = "project_map")]
+    pub to_project: Option<ProjectName>,
+    /// Restore what was in project OLD into project NEW
+    #[arg(long, value_name = "OLD=NEW")]
+    pub project_map: Vec<Renaming<ProjectName>>,
     /// Volumes at a time [default: 4, or the number of cores if that is smaller]
     #[arg(long, value_name = "N")]
     pub parallel: Option<NonZeroUsize>,

@@ -117,7 +117,7 @@ fn mapping(args: &Restore) -> Mapping {
     }
 }
 
-fn pairs<T: Clone + Ord>(renamings: &[Renaming<T>]) -> BTreeMap<T, T> {
+pub(super) fn pairs<T: Clone + Ord>(renamings: &[Renaming<T>]) -> BTreeMap<T, T> {
     let pair = |it: &Renaming<T>| (it.old.clone(), it.new.clone());
     renamings.iter().map(pair).collect()
 }

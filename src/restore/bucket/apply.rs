@@ -51,7 +51,7 @@ async fn restore(context: &Context, work: &Work, task: &Arc<dyn Task>) -> Result
     let client = &context.client;
     // The world may have moved since the plan was made.
     if client.exists(&work.to).await? {
-        return Err(RestoreError::BucketTaken(work.to.clone()));
+        return Err(RestoreError::Taken(work.to.clone()));
     }
     if work.local && !is_served(context).await? {
         return Err(RestoreError::NotServed(work.to.clone()));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::incus::{BucketKey, Client};
 use crate::model::{PoolName, ProjectName, ResourceId, ResourceName, SourceName, Subject};
+use crate::plan::Coming;
 use crate::restore::select::select;
 use crate::restore::{Existing, Mapping, RestoreError, Selection};
 use crate::retrieve::{self, Damage};
@@ -64,6 +65,25 @@ pub struct Server {
     pub home: ProjectName,
     /// The buckets that are there.
     pub buckets: BTreeSet<(PoolName, ResourceName)>,
+}
+
+impl Facts {
+    /// Counts on what earlier steps of the same plan will have made. A project that is not there yet
+    /// has buckets of its own where some are stored of it.
+    pub fn expect(&mut self, coming: &Coming) {
+        for (name, driver) in &coming.pools {
+            let pool = self.pools.entry(name.clone());
+            pool.or_insert_with(|| driver.clone());
+        }
+        for name in coming.projects.keys() {
+            let server = self.servers.entry(name.clone());
+            server.or_insert_with(|| Server {
+                home: name.clone(),
+                buckets: BTreeSet::new(),
+            });
+        }
+        self.served |= coming.serves_buckets;
+    }
 }
 
 /// Reads what the plan needs; `stored` is what the target holds of the source's buckets.

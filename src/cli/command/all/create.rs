@@ -7,7 +7,9 @@ use super::super::create::known;
 use super::super::image::stored_images;
 use super::super::report;
 use super::super::volume::sweep_both;
-use crate::backup::{self, Options, Pausing, Request, Scope, VolumeRequest, VolumeWork, image};
+use crate::backup::{
+    self, Options, Pausing, Request, Scope, VolumeRequest, VolumeWork, bucket, image,
+};
 use crate::cli::args::CreateAll;
 use crate::cli::context::{Agreed, Context, Place, blocking, cores, parallel, source_of};
 use crate::cli::exit::Exit;
@@ -23,6 +25,7 @@ enum Work {
     Config(Box<Reading>),
     Image(Box<image::Work>),
     Volume(Box<VolumeWork>),
+    Bucket(Box<bucket::Work>),
     Instance(Box<backup::Work>),
 }
 
@@ -125,6 +128,14 @@ async fn plan(
         let facts = backup::gather_volumes(client, &request, &known).await?;
         all = all.then(backup::plan_volumes(&request, &facts).map(|it| Work::Volume(Box::new(it))));
     }
+    if wanted(Kind::Bucket) {
+        let request = bucket::Request {
+            scope: Scope::AllProjects,
+            options,
+        };
+        let facts = bucket::gather(client, &request).await?;
+        all = all.then(bucket::plan(&facts).map(|it| Work::Bucket(Box::new(it))));
+    }
     if wanted(Kind::Instance) {
         let request = Request {
             scope: Scope::AllProjects,
@@ -160,6 +171,11 @@ async fn apply(run: &backup::Context, mut plan: Approved<Work>) -> Report {
         other => Err(other),
     });
     outcomes.extend(backup::apply_volumes(run, volumes).await.outcomes);
+    let buckets = plan.part(Kind::Bucket, |work| match work {
+        Work::Bucket(work) => Ok(*work),
+        other => Err(other),
+    });
+    outcomes.extend(bucket::apply(run, buckets).await.outcomes);
     let instances = plan.part(Kind::Instance, |work| match work {
         Work::Instance(work) => Ok(*work),
         other => Err(other),

@@ -17,13 +17,18 @@ use crate::incus::Client;
 use crate::model::{
     InstanceName, Kind, ObjectId, ObjectKind, ProjectName, ResourceId, SourceName, Version,
 };
-use crate::plan::{Approved, Coming, Outcome, Plan, Report};
-use crate::restore::{self, Existing, Mapping, Options, Request, Scope, Selection, image};
+use crate::plan::{Action, Approved, Coming, Outcome, Plan, Report, Row};
+use crate::restore::{
+    self, Existing, Mapping, Options, Request, Scope, Selection, VolumeRequest, VolumeScope,
+    VolumeWork, bucket, image,
+};
 use crate::target::{Stored, Target};
 
 /// What one step of the whole plan needs.
 enum Work {
     Config(Box<config::Work>),
+    Volume(Box<VolumeWork>),
+    Bucket(Box<bucket::Work>),
     Image(Box<image::Work>),
     Instance(Box<restore::Work>),
 }
@@ -118,6 +123,7 @@ fn existing(args: &RestoreAll) -> Existing {
 async fn plan(args: &RestoreAll, sides: &Sides) -> Result<Plan<Work>, CommandError> {
     let wanted = |kind| !args.skip.contains(&kind);
     let none = || Plan::new(Vec::new());
+    let mut configured = None;
     let mut coming = Coming::default();
     let mut equal = BTreeSet::new();
     let (mut all, mut profiles, mut last) = (none(), none(), none());
@@ -125,11 +131,47 @@ async fn plan(args: &RestoreAll, sides: &Sides) -> Result<Plan<Work>, CommandErr
         && let Some(facts) = configuration(args, sides).await?
     {
         let plan = config::plan_restore(&config_request(args), &facts);
-        coming = config::coming(&facts.backup, plan.rows(), &[]);
-        equal = equal_instances(&facts);
+        let rows: Vec<Row> = plan.rows().cloned().collect();
+        coming = config::coming(&facts.backup, &rows, &[]);
+        equal = equal_ones(&facts);
         let (first, later) = plan.divide(|work| work.phase() == Phase::BeforeVolumes);
         let (before, after) = later.divide(|work| work.phase() == Phase::BeforeInstances);
         [all, profiles, last] = [first, before, after].map(|plan| plan.map(of_config));
+        configured = Some((facts, rows));
+    }
+    if wanted(Kind::Volume) {
+        let request = VolumeRequest {
+            scope: VolumeScope::AllProjects,
+            selection: selection(args),
+            existing: existing(args),
+            equal: equal.clone(),
+            target_name: None,
+            mapping: Mapping::default(),
+            force: args.force,
+        };
+        let stored = stored_of(&sides.target, &sides.source, Kind::Volume).await?;
+        let mut facts = restore::gather_volumes(&sides.client, &request, stored).await?;
+        facts.expect(&coming);
+        let plan = restore::plan_volumes(&request, &facts);
+        if let Some((facts, rows)) = &configured {
+            coming = config::coming(&facts.backup, rows, &brought_back(&plan));
+        }
+        all = all.then(plan.map(|it| Work::Volume(Box::new(it))));
+    }
+    if wanted(Kind::Bucket) {
+        let request = bucket::Request {
+            source: sides.source.clone(),
+            scope: bucket::Scope::AllProjects,
+            selection: selection(args),
+            // Buckets cannot be replaced, and what is in them is not known to a configuration.
+            existing: Existing::Skip,
+            target_name: None,
+            mapping: Mapping::default(),
+        };
+        let stored = stored_of(&sides.target, &sides.source, Kind::Bucket).await?;
+        let mut facts = bucket::gather(&sides.client, &request, &sides.target, stored).await?;
+        facts.expect(&coming);
+        all = all.then(bucket::plan(&request, &facts).map(|it| Work::Bucket(Box::new(it))));
     }
     all = all.then(profiles);
     if wanted(Kind::Image) {
@@ -205,31 +247,60 @@ fn config_request(args: &RestoreAll) -> RestoreRequest {
     }
 }
 
-/// The instances of the backup that the server has, and has just so.
-fn equal_instances(facts: &RestoreFacts) -> BTreeSet<ResourceId> {
+/// The volumes that will be there once a plan is applied.
+fn brought_back(plan: &Plan<VolumeWork>) -> Vec<ResourceId> {
+    let stays = |row: &&Row| row.action != Action::Refuse;
+    let id = |row: &Row| {
+        let (project, pool, name) = (row.project.clone()?, row.pool.clone()?, row.name.clone()?);
+        Some(ResourceId::in_pool(Kind::Volume, project, pool, name))
+    };
+    plan.rows().filter(stays).filter_map(id).collect()
+}
+
+/// The volumes and instances of the backup that the server has, and has just so.
+fn equal_ones(facts: &RestoreFacts) -> BTreeSet<ResourceId> {
     let filter = Filter {
-        kinds: [ObjectKind::Instance].into(),
+        kinds: [ObjectKind::Volume, ObjectKind::Instance].into(),
         project: None,
     };
     let compared = config::compare(&facts.backup, &facts.server, &filter, Secrets::Masked);
     let differ: BTreeSet<&ObjectId> = compared.differences.iter().map(|it| &it.id).collect();
-    let backup = facts.backup.objects(ObjectKind::Instance);
-    backup
-        .into_iter()
-        .flatten()
-        .filter(|(id, _)| !differ.contains(id))
-        .filter_map(|(id, _)| {
-            let name: InstanceName = id.name.as_str().parse().ok()?;
-            Some(ResourceId::instance(id.project.clone()?, &name))
-        })
-        .collect()
+    let same = |kind| {
+        let objects = facts.backup.objects(kind).into_iter().flatten();
+        let ids = objects.map(|(id, _)| id);
+        ids.filter(|id| !differ.contains(id))
+    };
+    let instances = same(ObjectKind::Instance).filter_map(|id| {
+        let name: InstanceName = id.name.as_str().parse().ok()?;
+        Some(ResourceId::instance(id.project.clone()?, &name))
+    });
+    let volumes = same(ObjectKind::Volume).filter_map(|id| {
+        let pool = id.parent.as_ref()?.as_str().parse().ok()?;
+        let project = id.project.clone()?;
+        Some(ResourceId::in_pool(
+            Kind::Volume,
+            project,
+            pool,
+            id.name.clone(),
+        ))
+    });
+    instances.chain(volumes).collect()
 }
 
 async fn apply(run: &restore::Context, mut plan: Approved<Work>) -> Report {
     let mut outcomes: Vec<Outcome> = Vec::new();
-    for phase in [Phase::BeforeVolumes, Phase::BeforeInstances] {
-        outcomes.extend(configure(run, &mut plan, phase).await);
-    }
+    outcomes.extend(configure(run, &mut plan, Phase::BeforeVolumes).await);
+    let volumes = plan.part(Kind::Volume, |work| match work {
+        Work::Volume(work) => Ok(*work),
+        other => Err(other),
+    });
+    outcomes.extend(restore::apply_volumes(run, volumes).await.outcomes);
+    let buckets = plan.part(Kind::Bucket, |work| match work {
+        Work::Bucket(work) => Ok(*work),
+        other => Err(other),
+    });
+    outcomes.extend(bucket::apply(run, buckets).await.outcomes);
+    outcomes.extend(configure(run, &mut plan, Phase::BeforeInstances).await);
     let images = plan.part(Kind::Image, |work| match work {
         Work::Image(work) => Ok(*work),
         other => Err(other),

@@ -1,0 +1,250 @@
+//! A whole server, backed up and brought back onto an empty one: two real daemons side by side.
+
+use std::time::Duration;
+
+use crate::daemon::Daemon;
+use crate::lab::Ran;
+
+const ALL: &str = env!("CARGO_BIN_EXE_incus-backup-all");
+const CONFIG: &str = env!("CARGO_BIN_EXE_incus-backup-config");
+
+/// Two pools of different drivers, a network with an ACL and a forward, three projects (one with
+/// images, profiles and volumes of its own, one that shares the default's, one that is limited and
+/// restricted), a profile that names a volume.
+const FILL: &str = "
+    storage create default dir
+    storage create tank btrfs size=512MiB
+    project create own
+    project create shared -c features.images=false -c features.profiles=false
+    project set shared features.storage.volumes=false
+    project create limited -c features.images=false
+    storage volume create default data
+    network acl create web --description=x
+    network acl rule add web ingress action=allow source=10.1.0.0/16 protocol=tcp destination_port=22
+    network create br0 ipv4.address=10.166.7.1/24 ipv6.address=none security.acls=web
+    network forward create br0 10.166.9.9 target_address=10.166.7.20
+    profile device add default root disk path=/ pool=default
+    profile device add default eth0 nic network=br0
+    profile create vols
+    profile device add vols data disk pool=default source=data path=/mnt
+    --project own profile device add default root disk path=/ pool=tank
+    --project own storage volume create tank private
+    --project limited profile device add default root disk path=/ pool=default
+    config set user.note=hello
+";
+
+/// What is limited once its instances are there.
+const LIMIT: &str = "
+    project set limited limits.instances=5
+    project set limited restricted=true
+    project set limited restricted.backups=allow
+    project set limited restricted.snapshots=allow
+";
+
+/// Writes something into an instance that tells it from every other.
+const WORK: &str = "mkdir -p /data; dd if=/dev/urandom of=/data/work bs=1k count=100 2>/dev/null; \
+                    ln /data/work /data/again; touch '/data/a b\nc'";
+/// The state of everything that was written.
+const STATE: &str = "cd /; find data mnt -type f -exec sha256sum {} + | sort; ls -ln data mnt";
+
+/// An instance of a project.
+const INSTANCES: [(&str, &str); 4] = [
+    ("default", "web"),
+    ("own", "db"),
+    ("shared", "mail"),
+    ("limited", "jail"),
+];
+
+impl Daemon {
+    fn image(&self, project: &str, alias: &str) {
+        let image = self.folder().join(format!("{alias}.tar.gz"));
+        let script = format!(
+            ". {}/scripts/lib.sh; busybox_image {}",
+            env!("CARGO_MANIFEST_DIR"),
+            image.display()
+        );
+        self.run("bash", &["-c", &script]).exits(0);
+        let image = image.to_str().unwrap();
+        self.incus(&[
+            "--project",
+            project,
+            "image",
+            "import",
+            image,
+            "--alias",
+            alias,
+            "--quiet",
+        ]);
+    }
+
+    fn sh(&self, (project, name): (&str, &str), script: &str) -> String {
+        self.incus(&["--project", project, "exec", name, "--", "sh", "-c", script])
+    }
+
+    /// A server with something of everything, running.
+    fn full() -> Option<Self> {
+        let daemon = Self::start()?;
+        daemon.script(FILL);
+        daemon.image("default", "busybox");
+        daemon.image("own", "own-busybox");
+        daemon.script(
+            "launch busybox web --profile default --profile vols --quiet
+             --project own launch own-busybox db --quiet
+             --project own storage volume attach tank private db /mnt
+             --project shared launch busybox mail --quiet
+             --project limited launch busybox jail --quiet",
+        );
+        for instance in INSTANCES {
+            daemon.sh(instance, WORK);
+        }
+        daemon.sh(("default", "web"), "echo of the volume > /mnt/note");
+        daemon.sh(
+            ("own", "db"),
+            "echo of another > /mnt/note; echo x > /mnt/'a b'",
+        );
+        daemon.script(
+            "snapshot create web s0
+             --project own config set db snapshots.expiry=30d
+             --project own snapshot create db s1
+             storage volume snapshot create default data v0",
+        );
+        daemon.sh(
+            ("default", "web"),
+            "echo later > /data/later; echo later >> /mnt/note",
+        );
+        daemon.script(LIMIT);
+        Some(daemon)
+    }
+
+    /// What each instance holds.
+    fn states(&self) -> Vec<String> {
+        INSTANCES.map(|instance| self.sh(instance, STATE)).to_vec()
+    }
+
+    fn stop_all(&self) {
+        for (project, name) in INSTANCES {
+            self.incus(&["--project", project, "stop", name, "--force"]);
+        }
+    }
+
+    fn start_all(&self) {
+        for (project, name) in INSTANCES {
+            self.incus(&["--project", project, "start", name]);
+        }
+    }
+}
+
+/// What differs between the newest stored configuration and a server.
+fn differences(daemon: &Daemon, target: &str, source: &str) -> serde_json::Value {
+    let ran = daemon.run(
+        CONFIG,
+        &["diff", "--target", target, "--from", source, "-f", "json"],
+    );
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
+}
+
+/// What each row is about, in their order.
+fn subjects(ran: &Ran) -> Vec<String> {
+    let subject = |row: &serde_json::Value| {
+        let keys = [
+            "action", "type", "project", "pool", "name", "object", "version", "reason",
+        ];
+        keys.map(|key| row[key].to_string()).join(" ")
+    };
+    ran.rows().iter().map(subject).collect()
+}
+
+fn rows(ran: &Ran, status: &str) -> Vec<String> {
+    ran.rows()
+        .iter()
+        .filter(|row| row["status"] == status)
+        .map(|row| {
+            format!(
+                "{} {} {}: {} {}",
+                row["action"], row["type"], row["name"], row["reason"], row["error"]
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn real_whole_a_server_comes_back_onto_an_empty_one() {
+    let Some(old) = Daemon::full() else { return };
+    let before = old.states();
+    old.stop_all();
+    let ran = old.run(ALL, &["create", "--yes", "-f", "json"]).exits(0);
+    assert_eq!(rows(&ran, "failed"), [""; 0]);
+    let target = old.target();
+    let source = std::fs::read_dir(old.root())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .find(|name| old.root().join(name).join("source.json").exists())
+        .unwrap();
+
+    let Some(new) = Daemon::start() else { return };
+    let restore = |more: &[&str]| {
+        let arguments = [
+            "restore", "--target", &target, "--from", &source, "-f", "json",
+        ];
+        new.run(ALL, &[&arguments[..], more].concat())
+    };
+    let plan = restore(&["--dry-run"]).exits(0);
+    assert_eq!(new.query("/1.0/instances").as_array().unwrap().len(), 0);
+    let ran = restore(&["--yes"]).exits(0);
+    assert_eq!(rows(&ran, "failed"), [""; 0]);
+    assert_eq!(
+        subjects(&plan),
+        subjects(&ran),
+        "what was shown is what was done"
+    );
+    assert_eq!(differences(&new, &target, &source), serde_json::json!([]));
+    // A second run finds nothing to do.
+    let again = restore(&["--yes"]).exits(0);
+    assert_eq!(rows(&again, "done"), [""; 0]);
+
+    new.start_all();
+    assert_eq!(new.states(), before);
+    new.script(
+        "snapshot restore web s0
+         stop web --force
+         --project own snapshot restore db s1",
+    );
+    drop(old);
+}
+
+#[test]
+fn real_whole_a_restore_that_is_interrupted_goes_on_where_it_stopped() {
+    let Some(old) = Daemon::full() else { return };
+    let before = old.states();
+    old.stop_all();
+    old.run(ALL, &["create", "--yes"]).exits(0);
+    let target = old.target();
+    let Some(new) = Daemon::start() else { return };
+    let source = old.query("/1.0")["environment"]["server_name"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let arguments = [
+        "restore", "--target", &target, "--from", &source, "--yes", "-f", "json",
+    ];
+    for pause in [400, 1200, 2500] {
+        let mut child = new.command(ALL).args(arguments).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(pause));
+        let pid = child.id().to_string();
+        new.run("kill", &["-INT", &pid]);
+        let code = child.wait().unwrap().code();
+        assert!(matches!(code, Some(0 | 130)), "{code:?}");
+    }
+    let ran = new.run(ALL, &arguments).exits(0);
+    assert_eq!(rows(&ran, "failed"), [""; 0]);
+    assert_eq!(differences(&new, &target, &source), serde_json::json!([]));
+    new.start_all();
+    assert_eq!(new.states(), before);
+    for (project, _) in INSTANCES {
+        let path = format!("/1.0/instances?project={project}&recursion=1");
+        for instance in new.query(&path).as_array().unwrap() {
+            let name = instance["name"].as_str().unwrap();
+            assert!(!name.starts_with("incus-backup-tmp"), "{name} is left");
+        }
+    }
+}
