@@ -100,6 +100,11 @@ impl<W: Write> Pass<W> {
         }
     }
 
+    /// What the archive says of itself, once that has come.
+    pub fn index(&self) -> Option<&Index> {
+        self.index.as_ref().map(|(index, _)| index)
+    }
+
     /// Ends the pass: fails unless the archive is complete and keeps what its index promises.
     pub fn finish(mut self) -> Result<(W, Contents), ArchiveError> {
         if !self.saying.is_empty() {

@@ -261,6 +261,19 @@ impl Client {
         Ok(usage.filter(|usage| *usage > 0).map(Bytes))
     }
 
+    /// Deletes a snapshot.
+    pub async fn delete_snapshot(
+        &self,
+        project: &ProjectName,
+        name: &InstanceName,
+        snapshot: &SnapshotName,
+    ) -> Result<Operation, Error> {
+        let action = format!("delete snapshot `{name}/{snapshot}`");
+        let segments = ["instances", name.as_str(), "snapshots", snapshot.as_str()];
+        let request = Request::new(Method::DELETE, &segments, action);
+        self.begin(&request.project(project)).await
+    }
+
     /// Says when a snapshot expires.
     pub async fn set_snapshot_expiry(
         &self,
