@@ -3,12 +3,13 @@
 //! Restoring, verifying and whatever else reads an archive come here, so that an archive is either
 //! right for all of them or for none.
 
+use std::cell::RefCell;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use sha2::Digest as _;
 
-use crate::archive::{ArchiveError, Passage, decoder};
+use crate::archive::{ArchiveError, Index, Pass, Passage, Unpack, decoder};
 use crate::model::{Bytes, Sha256};
 use crate::progress::Task;
 use crate::target::{ArchiveFacts, Checksums, Opened};
@@ -56,17 +57,92 @@ pub fn archive<W: Write, P: Passage<W>>(
         hasher: sha2::Sha256::new(),
         task,
     };
+    if !archive.is_measured() {
+        // What the earlier tool left: its beginning tells the compression, and nothing the size.
+        let mut unpack = Unpack::new(passage);
+        copy(&mut hashed, &mut unpack, Bytes(u64::MAX))?;
+        let ended = unpack.finish()?;
+        return compare(hashed, archive, ended);
+    }
     if archive.compression == "none" {
         copy(&mut hashed, &mut passage, archive.size)?;
     } else {
         copy(&mut decoder(&mut hashed), &mut passage, archive.size)?;
     }
     let ended = passage.finish()?;
-    // Whatever follows the last frame belongs to the file, and so to its checksum.
-    if hashed.rest().map_err(Damage::Read)? != archive.sha256 {
-        return Err(Damage::Digest);
+    compare(hashed, archive, ended)
+}
+
+/// Gives what was read, if its file is what was written. Whatever follows the last frame belongs to
+/// the file, and so to its checksum.
+fn compare<R: Read, T>(hashed: Hashed<R>, archive: &ArchiveFacts, ended: T) -> Result<T, Damage> {
+    if hashed.rest().map_err(Damage::Read)? == archive.sha256 {
+        Ok(ended)
+    } else {
+        Err(Damage::Digest)
     }
-    Ok(ended)
+}
+
+/// What an archive says of itself at its beginning; no more of it is read. Blocks.
+pub fn index(opened: &dyn Opened, archive: &ArchiveFacts) -> Result<Index, Damage> {
+    let mut file = opened
+        .file(&archive.file)
+        .map_err(|error| Damage::Read(io::Error::other(error)))?;
+    let found = RefCell::new(None);
+    let mut unpack = Unpack::new(UpToIndex {
+        pass: Pass::new(io::sink(), None),
+        found: &found,
+    });
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let count = file.read(&mut buffer).map_err(Damage::Read)?;
+        let written = unpack.write_all(&buffer[..count]);
+        if let Some(index) = found.take() {
+            return Ok(index);
+        }
+        written.map_err(unwrap)?;
+        if count == 0 {
+            // A decoder may hold the last of it back.
+            unpack.finish()?;
+            return Ok(found.take().ok_or(ArchiveError::Truncated(0))?);
+        }
+    }
+}
+
+/// Takes an archive up to where its index is known.
+struct UpToIndex<'a> {
+    pass: Pass<io::Sink>,
+    found: &'a RefCell<Option<Index>>,
+}
+
+impl Write for UpToIndex<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.pass.write(bytes);
+        if let Some(index) = self.pass.index() {
+            self.found.replace(Some(index.clone()));
+        }
+        written
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Passage<()> for UpToIndex<'_> {
+    type Contents = ();
+
+    fn finish(self) -> Result<((), ()), ArchiveError> {
+        Ok(((), ()))
+    }
+}
+
+/// What is wrong with an archive, in an error of writing it on.
+fn unwrap(error: io::Error) -> Damage {
+    match ArchiveError::from_io(error) {
+        Ok(archive) => Damage::Archive(archive),
+        Err(io) => Damage::Read(io),
+    }
 }
 
 /// The checksum of a stored file. Blocks.
@@ -116,11 +192,7 @@ fn copy(from: &mut impl Read, to: &mut impl Write, size: Bytes) -> Result<(), Da
             return Ok(());
         }
         left = left.checked_sub(count as u64).ok_or(Damage::Size(size))?;
-        to.write_all(&buffer[..count])
-            .map_err(|error| match ArchiveError::from_io(error) {
-                Ok(archive) => Damage::Archive(archive),
-                Err(io) => Damage::Read(io),
-            })?;
+        to.write_all(&buffer[..count]).map_err(unwrap)?;
     }
 }
 

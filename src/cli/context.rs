@@ -15,7 +15,9 @@ use crate::model::{CompressionChoice, Owner, RemoteName, RunId, SourceName};
 use crate::plan::{Plan, Row};
 use crate::progress::{Cancel, Progress};
 use crate::settings::Settings;
-use crate::target::{DirectoryTarget, Location, Probe, SourceFacts, Target, TargetError};
+use crate::target::{
+    DirectoryTarget, Location, Probe, SourceFacts, Target, TargetError, open_directory,
+};
 use crate::ui::{
     Assent, Columns, Message, NotConfirmed, Terminal, Verbosity, View, ask, confirm, write_preview,
 };
@@ -107,8 +109,9 @@ impl Context {
     ) -> Result<Arc<dyn Target>, CommandError> {
         let Location::Directory(path) = self.choice(choice)?.location;
         let patience = Duration::from_secs(choice.lock_timeout);
-        let target = blocking(move || DirectoryTarget::open(&path, patience)).await??;
-        Ok(Arc::new(target))
+        blocking(move || open_directory(&path, patience))
+            .await?
+            .map_err(CommandError::from)
     }
 
     /// The target, or the folder that can become one.

@@ -77,6 +77,9 @@ fn plan_one(
         let Some(stored) = versions.iter().find(|stored| stored.id.version == version) else {
             return Step::rest(row(Action::Refuse).because("the target does not hold it"));
         };
+        if stored.is_legacy() {
+            return Step::rest(row(Action::Refuse).because(LEGACY));
+        }
         if stored.protected {
             let reason = "it is protected; `unprotect` lets it go";
             return Step::rest(row(Action::Refuse).because(reason));
@@ -101,6 +104,9 @@ fn plan_one(
     };
     wanted.into_iter().map(step).collect()
 }
+
+/// Why nothing of the earlier tool is deleted or protected.
+pub(super) const LEGACY: &str = "it was made by the earlier tool, whose backups are only read";
 
 /// Deletes what the plan names, one after the other. Blocks.
 pub fn apply_delete(

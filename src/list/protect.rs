@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::delete::LEGACY;
 use super::{DeleteScope, newest_complete};
 use crate::model::{ResourceId, Version};
 use crate::plan::{Action, Approved, Failure, Outcome, Plan, Report, Row, Step};
@@ -66,6 +67,9 @@ fn plan_one(
         let Some(stored) = own.iter().find(|stored| stored.id.version == version) else {
             return Step::rest(row(Action::Refuse).because("the target does not hold it"));
         };
+        if stored.is_legacy() {
+            return Step::rest(row(Action::Refuse).because(LEGACY));
+        }
         let (is_so, becomes) = match request.protection {
             Protection::On => (stored.protected, "protected"),
             Protection::Off => (!stored.protected, "not protected"),

@@ -20,6 +20,19 @@ pub enum TargetError {
         /// Why not.
         reason: String,
     },
+    /// It holds backups of the earlier tool and is no target of this one.
+    #[error(
+        "`{}` holds backups of the earlier tool only, which can be read and not added to",
+        .0.display()
+    )]
+    LegacyOnly(PathBuf),
+    /// What is of the earlier tool is never changed.
+    #[error(
+        "the backups of source `legacy` in `{}` are of the earlier tool: they are read, and never \
+         changed or deleted",
+        .0.display()
+    )]
+    Legacy(PathBuf),
     /// It is of a later program.
     #[error("`{}` has format {format}, and this version understands {understood}", path.display())]
     Format {
@@ -99,7 +112,12 @@ impl TargetError {
             io::ErrorKind::ReadOnlyFilesystem,
             io::ErrorKind::PermissionDenied,
         ];
-        matches!(self, Self::Io { cause, .. } if kinds.contains(&cause.kind()))
+        self.is_legacy() || matches!(self, Self::Io { cause, .. } if kinds.contains(&cause.kind()))
+    }
+
+    /// Whether it is the earlier tool's, and so never changed.
+    pub fn is_legacy(&self) -> bool {
+        matches!(self, Self::Legacy(_) | Self::LegacyOnly(_))
     }
 
     /// What the user can do about it.
@@ -109,6 +127,7 @@ impl TargetError {
                 "is its file system mounted? `create --target dir:/path` makes one, after asking"
                     .to_owned(),
             ),
+            Self::LegacyOnly(_) => Some("use another folder as the target of backups".to_owned()),
             Self::Locked { .. } => {
                 Some("try again later, or wait longer: --lock-timeout SECONDS".to_owned())
             }

@@ -26,6 +26,9 @@ pub enum InvalidManifest {
     /// It is larger than any manifest.
     #[error("it is larger than {}", Bytes(LIMIT))]
     Size,
+    /// What must stand beside it does not.
+    #[error("{0}")]
+    Beside(String),
     /// It stands in another place than its own.
     #[error("it belongs to {0}")]
     Misplaced(String),
@@ -138,19 +141,26 @@ pub struct ManifestOptions {
 pub struct ArchiveFacts {
     /// The name of its file.
     pub file: String,
-    /// How it is compressed: `zstd` or `none`.
+    /// How it is compressed: `zstd` or `none`; what the earlier tool left, in other ways too.
     pub compression: String,
     /// How it is encrypted; nothing means not.
     #[serde(default)]
     pub encryption: Option<String>,
-    /// The size of the tar.
+    /// The size of the tar; 0 where it was not measured.
     pub size: Bytes,
     /// The size of the file.
     pub stored_size: Bytes,
     /// The checksum of the file.
     pub sha256: Sha256,
-    /// How many members the tar has.
+    /// How many members the tar has; 0 where nobody counted.
     pub members: u64,
+}
+
+impl ArchiveFacts {
+    /// Whether the size of the tar is known. The earlier tool did not record it.
+    pub fn is_measured(&self) -> bool {
+        self.size.0 > 0
+    }
 }
 
 /// What an instance was like.
@@ -291,6 +301,9 @@ pub struct Requires {
 }
 
 impl Manifest {
+    /// What stands for the format of the earlier tool, which has no number.
+    pub const LEGACY: u64 = 1;
+
     /// The format that this program writes.
     pub const FORMAT: u64 = 2;
 
@@ -308,6 +321,11 @@ impl Manifest {
             return Err(InvalidManifest::Format(format));
         }
         Ok(serde_json::from_slice(bytes)?)
+    }
+
+    /// Whether it is of a backup that the earlier tool made.
+    pub fn is_legacy(&self) -> bool {
+        self.format == Self::LEGACY
     }
 
     /// The files that hold data, in the order in which they belong together.

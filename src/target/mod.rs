@@ -13,6 +13,7 @@
 mod checksums;
 mod directory;
 mod error;
+mod legacy;
 mod location;
 mod manifest;
 mod run;
@@ -23,6 +24,7 @@ pub use checksums::{Checksums, InvalidChecksums};
 pub use directory::faults;
 pub use directory::{DirectoryTarget, Probe};
 pub use error::TargetError;
+pub use legacy::open_directory;
 pub use location::{Location, LocationError};
 pub use manifest::{
     ArchiveFacts, BucketFacts, ConfigFacts, ConfigFile, HookFacts, HookRun, ImageFacts,

@@ -182,6 +182,11 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// Whether the earlier tool made it, so that it is only read.
+    pub fn is_legacy(&self) -> bool {
+        self.manifest.as_ref().is_some_and(Manifest::is_legacy)
+    }
+
     /// Whether it is of an image that had this alias then.
     pub fn has_alias(&self, alias: &str) -> bool {
         let image = self

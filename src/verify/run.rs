@@ -121,7 +121,9 @@ fn one(
                 damage: damage.clone(),
             };
             // A target that can only be read is checked all the same.
-            if let Err(error) = target.record(&stored.id, check) {
+            if let Err(error) = target.record(&stored.id, check)
+                && !error.is_legacy()
+            {
                 let version = stored.id.version;
                 progress.warn(&format!(
                     "the check of {version} of `{}` is not recorded: {error}",

@@ -45,7 +45,8 @@ pub(in crate::cli::command) fn row(stored: &Stored) -> VersionRow {
         name: resource.name().cloned(),
         version: stored.id.version,
         created_at: stored.id.version.timestamp(),
-        size: manifest.map(|_| stored.size),
+        // What the earlier tool left is not measured.
+        size: manifest.map(|_| stored.size).filter(|size| size.0 > 0),
         stored_size: manifest.map(|_| stored.stored_size),
         consistency: manifest.map(|manifest| manifest.consistency),
         state: match stored.state {

@@ -197,7 +197,7 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), TargetError> {
 }
 
 /// Reads a small file that is a plain one, and not a link to another.
-pub(super) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+pub(in crate::target) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     use std::io::Read as _;
     let file = open_file(path)?;
     let mut bytes = Vec::new();
@@ -212,7 +212,7 @@ pub(super) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 }
 
 /// Opens a plain file; a link is not followed.
-pub(super) fn open_file(path: &Path) -> io::Result<File> {
+pub(in crate::target) fn open_file(path: &Path) -> io::Result<File> {
     let flags = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
     let file = OpenOptions::new()
         .read(true)

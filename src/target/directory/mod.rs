@@ -30,4 +30,5 @@ mod place;
 mod runs;
 mod share;
 
+pub(super) use files::{open_file, read_file};
 pub use place::{DirectoryTarget, Probe};

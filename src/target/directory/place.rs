@@ -15,6 +15,7 @@ use crate::model::{
     encode_component,
 };
 use crate::target::error::At as _;
+use crate::target::legacy::Legacy;
 use crate::target::{
     Draft, ExclusiveLock, Filter, Location, Opened, Protection, RunRecord, SourceFacts, Stored,
     StoredId, Target, TargetError,
@@ -122,7 +123,9 @@ impl DirectoryTarget {
                         name != "lost+found" && !name.starts_with(&beside(&mark))
                     })
                 });
-                if used {
+                if used && Legacy::find(root)?.is_some() {
+                    Err(TargetError::LegacyOnly(root.to_owned()))
+                } else if used {
                     unfit("it holds other things, and is not a target")
                 } else {
                     Ok(Probe::Creatable)

@@ -1,0 +1,196 @@
+//! What the earlier tool wrote of a version, as a manifest of this program (pure).
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::model::{
+    Bytes, Consistency, Kind, Method, PoolName, ProjectName, ResourceName, Sha256, SourceName,
+    Version,
+};
+use crate::target::{ArchiveFacts, InvalidManifest, Manifest, ManifestOptions, Requires};
+
+/// `manifest.json` of the earlier tool; its `options` are texts.
+#[derive(Debug, Deserialize)]
+struct Written {
+    #[serde(rename = "type")]
+    kind: Kind,
+    project: ProjectName,
+    #[serde(default)]
+    pool: Option<PoolName>,
+    name: ResourceName,
+    #[serde(rename = "createdAt")]
+    created_at: Timestamp,
+    #[serde(default)]
+    options: Option<Options>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Options {
+    #[serde(default)]
+    optimized: Option<String>,
+}
+
+/// What the folder of a version tells besides its manifest.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) source: SourceName,
+    pub(super) version: Version,
+    /// The archive's file.
+    pub(super) file: &'static str,
+    /// The beginning of the archive.
+    pub(super) beginning: Vec<u8>,
+    pub(super) stored_size: Bytes,
+    pub(super) sha256: Sha256,
+}
+
+/// Makes a manifest of that.
+///
+/// `snapshot: true` among the options meant that a snapshot was made, and not that it is what was
+/// exported: how consistent the archive is is not known, and the worst is assumed.
+pub(super) fn convert(bytes: &[u8], found: Found) -> Result<Manifest, InvalidManifest> {
+    let written: Written = serde_json::from_slice(bytes)?;
+    let compression = compression(&found.beginning);
+    let size = match compression {
+        "none" => found.stored_size,
+        _ => Bytes(0),
+    };
+    Ok(Manifest {
+        format: Manifest::LEGACY,
+        kind: written.kind,
+        source: found.source,
+        server_version: String::new(),
+        project: Some(written.project),
+        pool: written.pool,
+        name: Some(written.name),
+        version: found.version,
+        created_at: written.created_at,
+        run: String::new(),
+        consistency: Consistency::Inconsistent,
+        method: Method::Live,
+        options: ManifestOptions {
+            instance_only: false,
+            optimized: written.options.unwrap_or_default().optimized.as_deref() == Some("true"),
+        },
+        archive: Some(ArchiveFacts {
+            file: found.file.to_owned(),
+            compression: compression.to_owned(),
+            encryption: None,
+            size,
+            stored_size: found.stored_size,
+            sha256: found.sha256,
+            members: 0,
+        }),
+        instance: None,
+        volume: None,
+        moment: None,
+        bucket: None,
+        image: None,
+        config: None,
+        retention: None,
+        requires: Requires::default(),
+    })
+}
+
+/// What an archive is compressed with, by its beginning and not by its name.
+fn compression(beginning: &[u8]) -> &'static str {
+    const KNOWN: [(&[u8], &str); 6] = [
+        (&[0x1f, 0x8b], "gzip"),
+        (b"BZh", "bzip2"),
+        (&[0xfd, b'7', b'z', b'X', b'Z', 0], "xz"),
+        (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
+        (&[0x5d, 0, 0], "lzma"),
+        (b"hsqs", "squashfs"),
+    ];
+    let known = KNOWN.iter().find(|(magic, _)| beginning.starts_with(magic));
+    known.map_or("none", |(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const INSTANCE: &str = r#"{ "type": "instance", "project": "default", "name": "web1",
+        "createdAt": "2025-09-14T12:13:14.123456789Z",
+        "options": { "optimized": "false", "snapshot": "true" } }"#;
+
+    fn found(beginning: &[u8]) -> Found {
+        Found {
+            source: "legacy".parse().unwrap(),
+            version: "20250914T121314Z".parse().unwrap(),
+            file: "export.tar.xz",
+            beginning: beginning.to_vec(),
+            stored_size: Bytes(7),
+            sha256: Sha256::of(b""),
+        }
+    }
+
+    #[test]
+    fn an_instance_keeps_what_is_known_and_claims_no_more() {
+        let manifest = convert(INSTANCE.as_bytes(), found(b"\x1f\x8b\x08\0\0\0")).unwrap();
+        assert_eq!((manifest.format, manifest.kind), (1, Kind::Instance));
+        assert_eq!(manifest.name.unwrap().as_str(), "web1");
+        assert_eq!(manifest.version.to_string(), "20250914T121314Z");
+        assert_eq!(
+            manifest.created_at.to_string(),
+            "2025-09-14T12:13:14.123456789Z"
+        );
+        // A snapshot beside it says nothing of what was exported.
+        assert_eq!(manifest.consistency, Consistency::Inconsistent);
+        assert_eq!(manifest.method, Method::Live);
+        assert!(!manifest.options.optimized);
+        let archive = manifest.archive.unwrap();
+        assert!(!archive.is_measured());
+        assert_eq!(
+            (archive.compression.as_str(), archive.stored_size),
+            ("gzip", Bytes(7))
+        );
+    }
+
+    #[rstest]
+    #[case(r#""options": {"optimized": "true"}"#, true)]
+    #[case(r#""options": {}"#, false)]
+    #[case(r#""options": null"#, false)]
+    #[case(r#""unknown": 1"#, false)]
+    fn a_volume_is_in_a_pool_and_options_may_be_missing(
+        #[case] rest: &str,
+        #[case] optimized: bool,
+    ) {
+        let text = format!(
+            r#"{{"type":"volume","project":"p","pool":"tank","name":"data",
+            "createdAt":"2025-09-14T12:13:14Z",{rest}}}"#
+        );
+        let manifest = convert(text.as_bytes(), found(b"backup")).unwrap();
+        assert_eq!(manifest.kind, Kind::Volume);
+        assert_eq!(manifest.pool.unwrap().as_str(), "tank");
+        assert_eq!(manifest.options.optimized, optimized);
+        assert_eq!(manifest.archive.unwrap().size, Bytes(7));
+    }
+
+    #[rstest]
+    #[case(b"\x1f\x8b\x08", "gzip")]
+    #[case(b"BZh91AY", "bzip2")]
+    #[case(b"\xfd7zXZ\0", "xz")]
+    #[case(b"\x28\xb5\x2f\xfd\0", "zstd")]
+    #[case(b"\x5d\0\0\x80", "lzma")]
+    #[case(b"hsqs", "squashfs")]
+    #[case(b"backup/index.yaml", "none")]
+    fn the_beginning_tells_the_compression(#[case] beginning: &[u8], #[case] name: &str) {
+        assert_eq!(compression(beginning), name);
+    }
+
+    #[rstest]
+    #[case(r#""name": "web1""#, r#""name": "../../etc""#)]
+    #[case(r#""name": "web1","#, "")]
+    #[case("2025-09-14T12:13:14.123456789Z", "yesterday")]
+    #[case(r#""instance""#, r#""thing""#)]
+    fn what_that_tool_did_not_write_is_no_manifest(#[case] part: &str, #[case] other: &str) {
+        let text = INSTANCE.replace(part, other);
+        assert_ne!(text, INSTANCE);
+        assert!(matches!(
+            convert(text.as_bytes(), found(b"")),
+            Err(InvalidManifest::Shape(_))
+        ));
+    }
+}
