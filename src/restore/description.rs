@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::Digest as _;
 
-use crate::archive::Reference;
+use crate::archive::{Index, Reference};
 use crate::model::Sha256;
 use crate::target::{Checksums, StoredId, Target};
 
@@ -78,6 +78,25 @@ impl Description {
     pub(super) fn load(target: &Arc<dyn Target>, id: &StoredId) -> Result<Self, NoDescription> {
         let bytes = saved(target, id, FILE)?;
         Self::parse(&bytes)
+    }
+
+    /// What the index of an archive says of its instance.
+    pub(super) fn of_index(index: &Index) -> Self {
+        let config = index.document.get("config");
+        let part = |name: &str| -> Value {
+            let part = config.and_then(|config| config.get(name));
+            part.and_then(|part| serde_json::to_value(part).ok())
+                .unwrap_or_default()
+        };
+        let list = |name: &str| match part(name) {
+            Value::Array(list) => list,
+            _ => Vec::new(),
+        };
+        Self {
+            instance: part("container"),
+            snapshots: list("snapshots"),
+            profiles: list("profiles"),
+        }
     }
 
     /// Reads a description.

@@ -2,6 +2,7 @@
 
 use super::apply::Context;
 use super::error::RestoreError;
+use super::legacy;
 use super::limits::Permit;
 use super::plan::Work;
 use crate::archive::{Contents, Identity, is_identity};
@@ -64,7 +65,7 @@ pub(super) async fn finish(context: &Context, after: Finish<'_>) -> Result<(), R
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(())
+    legacy::drop_snapshots(context, work, (name, contents)).await
 }
 
 /// Looks whether something got in with the import that the project keeps out. The plan looked at the

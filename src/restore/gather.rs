@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::description::Description;
 use super::error::RestoreError;
+use super::legacy;
 use super::limits::Limits;
 use super::request::{Request, Scope};
 use super::select::select;
@@ -137,10 +138,14 @@ pub async fn gather(
     {
         return Err(RestoreError::NoProject(mapping.project(name).clone()));
     }
+    legacy::complete(target, request.selection, &mut facts).await?;
     let meant = facts.wanted.iter();
     let meant = meant.filter_map(|(_, versions)| select(versions, request.selection).ok());
+    let meant = meant.filter(|stored| !stored.is_legacy());
     let ids = meant.map(|stored| stored.id.clone()).collect();
-    facts.described = described(target.clone(), ids).await?;
+    facts
+        .described
+        .extend(described(target.clone(), ids).await?);
     let stored = facts.wanted.iter().filter_map(|(id, _)| id.project());
     let projects: BTreeSet<ProjectName> = stored
         .flat_map(|project| [project, mapping.project(project)])

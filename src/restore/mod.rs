@@ -22,6 +22,7 @@ mod gather;
 pub mod image;
 mod import;
 mod lacking;
+mod legacy;
 mod limits;
 mod mapping;
 mod permits;

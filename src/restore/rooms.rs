@@ -37,7 +37,8 @@ impl<'a> Rooms<'a> {
         let Some((pool, room)) = self.0.get_mut(&name) else {
             return Step::work(row, work);
         };
-        let size = work.stored.size;
+        // At least what it takes, where it was not measured.
+        let size = work.stored.size.max(work.stored.stored_size);
         let meanwhile = match pool.driver.as_str() {
             "dir" => size,
             _ => Bytes(0),
