@@ -148,7 +148,7 @@ pub(super) struct Subject {
 
 /// Looks again: the world may have moved since the plan was made. The same pure choice is made from
 /// what is true now, and what it gives is what is recorded.
-async fn look(context: &Context, work: &Work) -> Result<Subject, BackupError> {
+pub(super) async fn look(context: &Context, work: &Work) -> Result<Subject, BackupError> {
     let Context {
         client, options, ..
     } = context;
@@ -192,7 +192,11 @@ async fn look(context: &Context, work: &Work) -> Result<Subject, BackupError> {
     })
 }
 
-async fn back_up(context: &Context, work: &Work, task: &dyn Task) -> Result<Stored, BackupError> {
+pub(super) async fn back_up(
+    context: &Context,
+    work: &Work,
+    task: &dyn Task,
+) -> Result<Stored, BackupError> {
     let what = &Exportable::instance(work.project.clone(), &work.name);
     Export {
         context,

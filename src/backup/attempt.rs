@@ -13,7 +13,7 @@ use crate::archive::{Contents, Edit, Original, Pass};
 use crate::incus::{Client, Exportable, InstanceSnapshot};
 use crate::model::{Consistency, InstanceName, Method, ProjectName, ResourceId, Version};
 use crate::progress::Task;
-use crate::target::{Draft, HookFacts, Stored};
+use crate::target::{Draft, HookFacts, Moment, Stored};
 use crate::temporary::{ChangeError, edit_config};
 
 /// Backs one instance up, once.
@@ -24,9 +24,7 @@ pub(super) async fn attempt(
 ) -> Result<Stored, BackupError> {
     let instance = &subject.instance;
     let hooks = Hooks::of(context, instance, task)?;
-    let (target, source) = (context.target.clone(), context.source.clone());
-    let id = ResourceId::instance(instance.project.clone(), &instance.name);
-    let draft = blocking(move || target.begin(&source, &id, Version::now())).await??;
+    let draft = begin(context, subject).await?;
     if !subject.method.copies() {
         let export = export(context, subject, &instance.name, (draft, None), task);
         let ((draft, archive), hooks) = hooks.around(export).await?;
@@ -35,6 +33,7 @@ pub(super) async fn attempt(
             archive,
             consistency,
             hooks,
+            moment: None,
         };
         return commit(context, subject, draft, taken).await;
     }
@@ -43,7 +42,24 @@ pub(super) async fn attempt(
         TemporaryCopy::make(context, instance, task).await
     };
     let (copy, hooks) = hooks.around(copied).await?;
-    let exported = export_copy(context, subject, &copy, draft, task).await;
+    // It has shown that the target takes one, before anything was paused.
+    drop(draft);
+    store_copy(context, subject, copy, (hooks, None), task).await
+}
+
+/// Stores a copy as the instance that it is a copy of, and deletes it.
+pub(super) async fn store_copy(
+    context: &Context,
+    subject: &Subject,
+    copy: TemporaryCopy<'_>,
+    (hooks, moment): (HookFacts, Option<Moment>),
+    task: &dyn Task,
+) -> Result<Stored, BackupError> {
+    let exported = async {
+        let draft = begin(context, subject).await?;
+        export_copy(context, subject, &copy, draft, task).await
+    };
+    let exported = exported.await;
     let deleted = copy.delete().await;
     let (draft, archive) = exported?;
     if let Err(error) = deleted {
@@ -56,8 +72,16 @@ pub(super) async fn attempt(
         archive,
         consistency: subject.method.consistency(),
         hooks,
+        moment,
     };
     commit(context, subject, draft, taken).await
+}
+
+async fn begin(context: &Context, subject: &Subject) -> Result<Box<dyn Draft>, BackupError> {
+    let (target, source) = (context.target.clone(), context.source.clone());
+    let instance = &subject.instance;
+    let id = ResourceId::instance(instance.project.clone(), &instance.name);
+    Ok(blocking(move || target.begin(&source, &id, Version::now())).await??)
 }
 
 /// What was got of an instance.
@@ -65,6 +89,7 @@ pub(super) struct Taken {
     pub(super) archive: StoredArchive<Contents>,
     pub(super) consistency: Consistency,
     pub(super) hooks: HookFacts,
+    pub(super) moment: Option<Moment>,
 }
 
 /// Exports a copy as what it is a copy of.

@@ -103,6 +103,9 @@ pub enum BackupError {
     /// A name that the program made is not one.
     #[error("{0}")]
     Name(#[from] InvalidName),
+    /// Its instance, with which it was to share a moment, could not be copied.
+    #[error("it was to be of one moment with `{0}`, which failed")]
+    NotTogether(String),
     /// The user stopped the run.
     #[error("interrupted")]
     Interrupted,

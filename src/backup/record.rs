@@ -22,6 +22,7 @@ pub(super) fn describe(context: &Context, subject: &Subject, taken: Taken) -> Ma
         archive,
         consistency,
         hooks,
+        moment,
     } = taken;
     let instance = &subject.instance;
     let index = &archive.contents.index;
@@ -72,7 +73,7 @@ pub(super) fn describe(context: &Context, subject: &Subject, taken: Taken) -> Ma
         }),
         volume: None,
         bucket: None,
-        moment: None,
+        moment,
         image: None,
         config: None,
         retention: instance

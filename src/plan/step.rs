@@ -61,6 +61,11 @@ impl<W> Plan<W> {
         self.steps.iter().map(Step::row)
     }
 
+    /// The steps, to make another plan of: only an approved one can be applied.
+    pub(crate) fn into_steps(self) -> Vec<Step<W>> {
+        self.steps
+    }
+
     /// The same plan, where applying a step needs something else.
     pub fn map<V>(self, mut work: impl FnMut(W) -> V) -> Plan<V> {
         let steps = self.steps.into_iter().map(|step| Step {

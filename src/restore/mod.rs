@@ -45,7 +45,7 @@ pub use limits::{Limits, Permit};
 pub use mapping::{Lost, Mapping, Saved};
 pub use plan::{Work, plan};
 pub use request::{Existing, Options, Request, Scope, Selection};
-pub use select::lacks_undamaged;
+pub use select::{lacks_undamaged, selected};
 pub use volume::{
     ExistingVolume, VolumeFacts, VolumeRequest, VolumeScope, VolumeWork, apply_volumes,
     gather_volumes, lacks_undamaged_volume, plan_volumes,

@@ -15,6 +15,14 @@ pub fn lacks_undamaged(request: &Request, facts: &Facts) -> bool {
         .any(|(_, versions)| are_damaged(versions, request.selection))
 }
 
+/// The versions that are meant, of everything that was asked for.
+pub fn selected<'a>(request: &Request, facts: &'a Facts) -> Vec<&'a Stored> {
+    let wanted = facts.wanted.iter();
+    wanted
+        .filter_map(|(_, versions)| select(versions, request.selection).ok())
+        .collect()
+}
+
 /// Whether none of the versions that are meant can be restored, because of damage.
 pub(super) fn are_damaged(versions: &[Stored], selection: Selection) -> bool {
     let is_damaged = |stored: &Stored| match selection {

@@ -44,6 +44,7 @@ mod real_probe;
 mod real_remotes;
 mod real_restart;
 mod real_round_trip;
+mod real_together;
 mod real_tree;
 mod real_volumes;
 mod real_whole;

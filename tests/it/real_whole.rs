@@ -90,7 +90,7 @@ impl Daemon {
         daemon.script(
             "launch busybox web --profile default --profile vols --quiet
              --project own launch own-busybox db --quiet
-             --project own storage volume attach tank private db /mnt
+             --project own storage volume attach tank private db mnt /mnt
              --project shared launch busybox mail --quiet
              --project limited launch busybox jail --quiet",
         );

@@ -110,7 +110,7 @@ async fn mounters(
     Ok(attachments.mounters(&volume.project, &pool.name, &volume.name))
 }
 
-async fn back_up(
+pub(in crate::backup) async fn back_up(
     context: &Context,
     work: &VolumeWork,
     task: &dyn Task,

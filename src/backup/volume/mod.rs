@@ -19,7 +19,10 @@ mod request;
 mod store;
 
 pub use apply::apply_volumes;
+pub(super) use apply::{VolumeSubject, back_up as back_up_volume, look as look_at_volume};
+pub(super) use copy::VolumeCopy;
 pub use gather::{VolumeCandidate, VolumeFacts, gather_volumes};
 pub use method::VolumeCircumstances;
 pub use plan::{VolumeWork, plan_volumes};
 pub use request::VolumeRequest;
+pub(super) use store::store_copy as store_volume_copy;

@@ -33,6 +33,10 @@ pub struct Create {
     /// Use the storage driver's own format (btrfs, zfs): it restores to the same driver only
     #[arg(long, alias = "optimized-storage")]
     pub optimized: bool,
+    /// Back up the custom volumes that the instances mount as well, of one moment with them: what
+    /// writes to any of them is paused while all are copied
+    #[arg(long)]
+    pub with_volumes: bool,
     /// Leave the instances' snapshots out
     #[arg(long)]
     pub instance_only: bool,

@@ -49,6 +49,10 @@ pub struct Restore {
     /// Leave instances that exist as they are
     #[arg(long)]
     pub skip_existing: bool,
+    /// Bring the custom volumes back as well that were stored of the same moment, or by the same run;
+    /// before the instances
+    #[arg(long, conflicts_with = "target_name")]
+    pub with_volumes: bool,
     /// Start what was restored
     #[arg(long)]
     pub start: bool,

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::report;
-use crate::backup::{self, Options, Pausing, Request, Scope, Sizes, TargetFacts};
+use super::volume::sweep_both;
+use crate::backup::{
+    self, Facts, GroupWork, Options, Pausing, Request, Scope, Sizes, TargetFacts, VolumeRequest,
+};
 use crate::cli::args::Create;
 use crate::cli::context::{Agreed, Context, Place, blocking, cores, parallel, source_of};
 use crate::cli::exit::Exit;
@@ -14,9 +17,8 @@ use crate::cli::{guard, names};
 use crate::incus::Client;
 use crate::list::newest_complete;
 use crate::model::{CompressionChoice, InstanceName, Kind, ProjectName, ResourceId, SourceName};
-use crate::plan::Report;
+use crate::plan::{Plan, Report};
 use crate::target::{DirectoryTarget, Filter, Stored, TargetError};
-use crate::temporary::sweep;
 
 /// Backs instances up.
 pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Exit, CommandError> {
@@ -65,7 +67,11 @@ pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Ex
         .iter()
         .map(|candidate| candidate.project.clone())
         .collect();
-    let plan = backup::plan(&request, &facts);
+    let plan = if args.with_volumes {
+        with_volumes(context, (&client, &place, &source.name), &request, facts).await?
+    } else {
+        backup::plan(&request, &facts).map(|work| GroupWork::Instance(work, Vec::new()))
+    };
     let count = plan.rows().filter(|row| row.action.changes()).count();
     let question = match count {
         1 => "Create 1 backup?".to_owned(),
@@ -87,7 +93,7 @@ pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Ex
         .await?;
     let entered = (target.clone(), source.clone());
     blocking(move || entered.0.enter_source(&entered.1)).await??;
-    sweep_all(context, &client, &projects).await?;
+    sweep_both(context, &client, &projects).await?;
     let run = backup::Context {
         client: Arc::new(client),
         target,
@@ -99,22 +105,32 @@ pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Ex
         cancel: context.cancel.clone(),
         pausing: Arc::new(Pausing::new(guard::program(&named.remote)?)),
     };
-    let report = backup::apply(&run, approved).await;
+    let report = backup::apply_groups(&run, approved).await;
     report::finish(context, (&run.target, &run.source), &report, &args.rows).await
 }
 
-/// Puts right what killed runs left in these projects.
-pub(super) async fn sweep_all(
+/// Plans instances together with the custom volumes that they mount.
+async fn with_volumes(
     context: &Context,
-    client: &Client,
-    projects: &BTreeSet<ProjectName>,
-) -> Result<(), CommandError> {
-    for project in projects {
-        sweep(client, project, &*context.progress)
-            .await
-            .map_err(CommandError::Sweep)?;
+    (client, place, source): (&Client, &Place, &SourceName),
+    request: &Request,
+    mut facts: Facts,
+) -> Result<Plan<GroupWork>, CommandError> {
+    let volumes = VolumeRequest {
+        scope: Scope::AllProjects,
+        options: request.options,
+    };
+    let known = known(place, source.clone(), Kind::Volume).await?;
+    let gathered = async { Ok(backup::gather_volumes(client, &volumes, &known).await?) };
+    let of_volumes = context.unless_cancelled(gathered).await?;
+    // Each has a row of its own.
+    for candidate in &mut facts.candidates {
+        candidate.volumes.clear();
     }
-    Ok(())
+    let plan = backup::plan_volumes(&volumes, &of_volumes);
+    let instances = backup::plan(request, &facts);
+    let (together, _) = backup::plan_groups(instances, plan, &of_volumes);
+    Ok(together)
 }
 
 /// What is known of where backups go to: the newest complete version of each thing of a kind, and

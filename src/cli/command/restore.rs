@@ -3,17 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::create::sweep_all;
 use super::report;
 use super::source::stored_of;
+use super::volume::sweep_both;
 use crate::cli::args::{Renaming, Restore};
 use crate::cli::context::{Agreed, Context, parallel, source_of};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{CommandError, exit_of_report};
 use crate::cli::names;
+use crate::incus::Client;
 use crate::model::{Kind, ProjectName, ResourceName};
-use crate::plan::Report;
-use crate::restore::{self, Existing, Lost, Mapping, Options, Request, Saved, Scope, Selection};
+use crate::plan::{Action, Coming, ComingProject, Plan, Report};
+use crate::restore::{
+    self, Existing, Facts, Lost, Mapping, Options, Request, Saved, Scope, Selection, VolumeRequest,
+    VolumeScope, VolumeWork,
+};
+use crate::target::{Manifest, Stored, Target};
 
 /// Brings instances back.
 pub(in crate::cli) async fn restore(
@@ -54,16 +59,24 @@ pub(in crate::cli) async fn restore(
     };
     let stored = stored_of(&target, &source, Kind::Instance).await?;
     let gathered = async { Ok(restore::gather(&client, &request, &target, stored).await?) };
-    let facts = context.unless_cancelled(gathered).await?;
+    let mut facts = context.unless_cancelled(gathered).await?;
+    let volumes = if args.with_volumes {
+        let sides = (&client, &target);
+        let planned = volumes_of(&request, &facts, sides);
+        let (plan, coming) = context.unless_cancelled(planned).await?;
+        facts.expect(&coming);
+        plan
+    } else {
+        Plan::new(Vec::new())
+    };
     let projects: BTreeSet<ProjectName> = facts.projects.keys().cloned().collect();
     let damaged = restore::lacks_undamaged(&request, &facts);
-    let plan = restore::plan(&request, &facts);
-    let count = plan.rows().filter(|row| row.action.changes()).count();
-    let question = match count {
-        1 => "Restore 1 instance?".to_owned(),
-        count => format!("Restore {count} instances?"),
-    };
-    let approved = match context
+    let instances = restore::plan(&request, &facts);
+    let plan = volumes
+        .map(|work| Work::Volume(Box::new(work)))
+        .then(instances.map(|work| Work::Instance(Box::new(work))));
+    let question = question(&plan);
+    let mut approved = match context
         .agree(plan, question, &args.answers, &args.rows)
         .await?
     {
@@ -79,7 +92,7 @@ pub(in crate::cli) async fn restore(
         }
         Agreed::Approved(approved) => approved,
     };
-    sweep_all(context, &client, &projects).await?;
+    sweep_both(context, &client, &projects).await?;
     let run = restore::Context {
         client: Arc::new(client),
         target,
@@ -89,8 +102,103 @@ pub(in crate::cli) async fn restore(
         progress: context.progress.clone(),
         cancel: context.cancel.clone(),
     };
-    let report = restore::apply(&run, approved).await;
+    let volumes = approved.part(Kind::Volume, |work| match work {
+        Work::Volume(work) => Ok(*work),
+        other @ Work::Instance(_) => Err(other),
+    });
+    let instances = approved.part(Kind::Instance, |work| match work {
+        Work::Instance(work) => Ok(*work),
+        other @ Work::Volume(_) => Err(other),
+    });
+    let mut report = restore::apply_volumes(&run, volumes).await;
+    let of_instances = restore::apply(&run, instances).await;
+    report.outcomes.extend(of_instances.outcomes);
     report::finish(context, (&run.target, &source), &report, &args.rows).await
+}
+
+/// What one step needs.
+enum Work {
+    Volume(Box<VolumeWork>),
+    Instance(Box<restore::Work>),
+}
+
+fn question(plan: &Plan<Work>) -> String {
+    let count = |kind| {
+        let rows = plan.rows();
+        rows.filter(|row| row.action.changes() && row.kind == kind)
+            .count()
+    };
+    let text = match count(Kind::Instance) {
+        1 => "Restore 1 instance".to_owned(),
+        count => format!("Restore {count} instances"),
+    };
+    match count(Kind::Volume) {
+        0 => format!("{text}?"),
+        1 => format!("{text} and 1 volume?"),
+        count => format!("{text} and {count} volumes?"),
+    }
+}
+
+/// Plans the volumes that were stored with the instances that are meant: of the same moment, or of the
+/// same run where each stood still.
+async fn volumes_of(
+    request: &Request,
+    facts: &Facts,
+    (client, target): (&Client, &Arc<dyn Target>),
+) -> Result<(Plan<VolumeWork>, Coming), CommandError> {
+    let mapping = &request.options.mapping;
+    let mut stored = stored_of(target, &request.source, Kind::Volume).await?;
+    let meant: Vec<&Manifest> = restore::selected(request, facts)
+        .into_iter()
+        .filter_map(|stored| stored.manifest.as_ref())
+        .collect();
+    stored.retain(|volume| meant.iter().any(|instance| belongs_to(volume, instance)));
+    let volumes = VolumeRequest {
+        scope: VolumeScope::AllProjects,
+        selection: Selection::Newest,
+        existing: request.existing,
+        equal: BTreeSet::new(),
+        target_name: None,
+        mapping: mapping.clone(),
+        force: request.options.force,
+    };
+    let of_volumes = restore::gather_volumes(client, &volumes, stored).await?;
+    let plan = restore::plan_volumes(&volumes, &of_volumes);
+    let mut coming = Coming::default();
+    let brought = plan.rows().filter(|row| row.action != Action::Refuse);
+    let brought: BTreeSet<String> = brought
+        .filter_map(|row| {
+            let pool = mapping.pool(row.pool.as_ref()?.as_str());
+            Some(format!("{pool}/{}", row.name.as_ref()?))
+        })
+        .collect();
+    for project in meant
+        .iter()
+        .filter_map(|manifest| manifest.project.as_ref())
+    {
+        let own = mapping.project(project).clone();
+        // Only what is there is added to: a project that is missing stays so.
+        if facts.projects.contains_key(&own) {
+            let entry: &mut ComingProject = coming.projects.entry(own).or_default();
+            entry.volumes.extend(brought.iter().cloned());
+        }
+    }
+    Ok((plan, coming))
+}
+
+/// Whether a stored volume was stored together with an instance.
+fn belongs_to(volume: &Stored, instance: &Manifest) -> bool {
+    let Some(manifest) = &volume.manifest else {
+        return false;
+    };
+    match (&manifest.moment, &instance.moment) {
+        (Some(own), Some(other)) => own.id == other.id,
+        (None, None) => {
+            let path = volume.id.resource.path();
+            manifest.run == instance.run && instance.requires.volumes.contains(&path)
+        }
+        _ => false,
+    }
 }
 
 fn mapping(args: &Restore) -> Mapping {

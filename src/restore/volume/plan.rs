@@ -61,6 +61,11 @@ pub fn plan_volumes(request: &VolumeRequest, facts: &VolumeFacts) -> Plan<Volume
         if action == Action::Skip {
             return Step::rest(row(action).because("it exists"));
         }
+        if action == Action::Replace && place.content == VolumeContent::Iso {
+            let reason = "Incus lets nobody change the configuration of an ISO volume, so that none \
+                          can be marked and replaced safely; --target-name restores it beside";
+            return Step::rest(row(Action::Refuse).because(reason));
+        }
         let mut shown = describe(row(action), id, &place, existing);
         if let Some(room) = rooms.get_mut(pool) {
             match room.take(place.stored.size, Bytes(0)) {

@@ -8,7 +8,7 @@ use super::super::image::stored_images;
 use super::super::report;
 use super::super::volume::sweep_both;
 use crate::backup::{
-    self, Options, Pausing, Request, Scope, VolumeRequest, VolumeWork, bucket, image,
+    self, GroupWork, Options, Pausing, Request, Scope, VolumeRequest, VolumeWork, bucket, image,
 };
 use crate::cli::args::CreateAll;
 use crate::cli::context::{Agreed, Context, Place, blocking, cores, parallel, source_of};
@@ -26,7 +26,7 @@ enum Work {
     Image(Box<image::Work>),
     Volume(Box<VolumeWork>),
     Bucket(Box<bucket::Work>),
-    Instance(Box<backup::Work>),
+    Instance(Box<GroupWork>),
 }
 
 /// Backs a whole server up.
@@ -119,15 +119,6 @@ async fn plan(
         let facts = image::gather(client, &request, &stored).await?;
         all = all.then(image::plan(&facts).map(|it| Work::Image(Box::new(it))));
     }
-    if wanted(Kind::Volume) {
-        let request = VolumeRequest {
-            scope: Scope::AllProjects,
-            options,
-        };
-        let known = known(place, source.clone(), Kind::Volume).await?;
-        let facts = backup::gather_volumes(client, &request, &known).await?;
-        all = all.then(backup::plan_volumes(&request, &facts).map(|it| Work::Volume(Box::new(it))));
-    }
     if wanted(Kind::Bucket) {
         let request = bucket::Request {
             scope: Scope::AllProjects,
@@ -136,16 +127,48 @@ async fn plan(
         let facts = bucket::gather(client, &request).await?;
         all = all.then(bucket::plan(&facts).map(|it| Work::Bucket(Box::new(it))));
     }
-    if wanted(Kind::Instance) {
-        let request = Request {
-            scope: Scope::AllProjects,
-            options,
-        };
-        let known = known(place, source.clone(), Kind::Instance).await?;
-        let facts = backup::gather(client, &request, &known).await?;
-        all = all.then(backup::plan(&request, &facts).map(|it| Work::Instance(Box::new(it))));
+    let (volumes, together) = volumes_and_instances(args, options, (client, place, source)).await?;
+    Ok(all
+        .then(volumes.map(|it| Work::Volume(Box::new(it))))
+        .then(together.map(|it| Work::Instance(Box::new(it)))))
+}
+
+/// Instances with the volumes that they mount, and the volumes that none mounts.
+async fn volumes_and_instances(
+    args: &CreateAll,
+    options: Options,
+    (client, place, source): (&Client, &Place, &SourceName),
+) -> Result<(Plan<VolumeWork>, Plan<GroupWork>), CommandError> {
+    let wanted = |kind| !args.skip.contains(&kind);
+    let request = VolumeRequest {
+        scope: Scope::AllProjects,
+        options,
+    };
+    let of_volumes = known(place, source.clone(), Kind::Volume).await?;
+    let facts = backup::gather_volumes(client, &request, &of_volumes).await?;
+    let volumes = if wanted(Kind::Volume) {
+        backup::plan_volumes(&request, &facts)
+    } else {
+        Plan::new(Vec::new())
+    };
+    if !wanted(Kind::Instance) {
+        return Ok((volumes, Plan::new(Vec::new())));
     }
-    Ok(all)
+    let request = Request {
+        scope: Scope::AllProjects,
+        options,
+    };
+    let of_instances = known(place, source.clone(), Kind::Instance).await?;
+    let mut instances = backup::gather(client, &request, &of_instances).await?;
+    if wanted(Kind::Volume) {
+        // Each has a row of its own.
+        for candidate in &mut instances.candidates {
+            candidate.volumes.clear();
+        }
+    }
+    let plan = backup::plan(&request, &instances);
+    let (together, alone) = backup::plan_groups(plan, volumes, &facts);
+    Ok((alone, together))
 }
 
 async fn apply(run: &backup::Context, mut plan: Approved<Work>) -> Report {
@@ -180,6 +203,6 @@ async fn apply(run: &backup::Context, mut plan: Approved<Work>) -> Report {
         Work::Instance(work) => Ok(*work),
         other => Err(other),
     });
-    outcomes.extend(backup::apply(run, instances).await.outcomes);
+    outcomes.extend(backup::apply_groups(run, instances).await.outcomes);
     outcomes.into_iter().collect()
 }
