@@ -12,7 +12,7 @@ use super::exportable::Exportable;
 use super::instance::ETag;
 use super::operation::Operation;
 use super::request::{Request, decode};
-use crate::model::{PoolName, ProjectName, ResourceName, VolumeContent};
+use crate::model::{PoolName, ProjectName, ResourceName, SnapshotName, VolumeContent};
 
 /// A custom volume.
 #[derive(Debug, Clone, Deserialize)]
@@ -108,6 +108,18 @@ impl Client {
             VolumeSnapshot { name, raw }
         };
         Ok(all.into_iter().map(named).collect())
+    }
+
+    /// Deletes a snapshot of a custom volume.
+    pub async fn delete_volume_snapshot(
+        &self,
+        what: &Exportable,
+        snapshot: &SnapshotName,
+    ) -> Result<Option<Operation>, Error> {
+        let action = format!("delete snapshot `{what}/{snapshot}`");
+        let below = ["snapshots", snapshot.as_str()];
+        self.begin_or_do(&what.request(Method::DELETE, &below, action))
+            .await
     }
 
     /// Copies a custom volume as `body` says, to be called `to`.

@@ -138,7 +138,8 @@ pub async fn gather(
     {
         return Err(RestoreError::NoProject(mapping.project(name).clone()));
     }
-    legacy::complete(target, request.selection, &mut facts).await?;
+    let wanted = &mut facts.wanted;
+    facts.described = legacy::complete(target, request.selection, wanted).await?;
     let meant = facts.wanted.iter();
     let meant = meant.filter_map(|(_, versions)| select(versions, request.selection).ok());
     let meant = meant.filter(|stored| !stored.is_legacy());

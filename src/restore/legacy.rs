@@ -1,20 +1,22 @@
 //! Backups of the earlier tool: what a plan needs and their manifests do not say is in the archive.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::apply::Context;
 use super::description::Description;
 use super::error::RestoreError;
-use super::gather::Facts;
 use super::plan::Work;
 use super::request::Selection;
 use super::select::select;
 use crate::archive::{ContentType, Contents, Index};
-use crate::incus::OperationError;
-use crate::model::{InstanceName, InstanceType};
+use crate::incus::{Client, Exportable, Operation, OperationError};
+use crate::model::{InstanceName, InstanceType, ResourceId, SnapshotName, VolumeContent};
 use crate::progress::Cancel;
 use crate::retrieve;
-use crate::target::{HookFacts, InstanceFacts, Manifest, Requires, StoredId, Target};
+use crate::target::{
+    HookFacts, InstanceFacts, Manifest, Requires, Stored, StoredId, Target, VolumeFacts,
+};
 
 /// What the names of that tool's own snapshots begin with: it left them in its archives.
 const SNAPSHOT: &str = "tmp-incus-backup-";
@@ -24,9 +26,10 @@ const SNAPSHOT: &str = "tmp-incus-backup-";
 pub(super) async fn complete(
     target: &Arc<dyn Target>,
     selection: Selection,
-    facts: &mut Facts,
-) -> Result<(), RestoreError> {
-    for (_, versions) in &mut facts.wanted {
+    wanted: &mut [(ResourceId, Vec<Stored>)],
+) -> Result<BTreeMap<StoredId, Description>, RestoreError> {
+    let mut described = BTreeMap::new();
+    for (_, versions) in wanted {
         let Some(id) = select(versions, selection).ok().map(|it| it.id.clone()) else {
             continue;
         };
@@ -41,14 +44,14 @@ pub(super) async fn complete(
             Ok(index) => {
                 let description = Description::of_index(&index);
                 fill(manifest, &index, &description);
-                facts.described.insert(id, description);
+                described.insert(id, description);
             }
             Err(error) => {
                 tracing::warn!(%error, version = %id.version, "its index is not used");
             }
         }
     }
-    Ok(())
+    Ok(described)
 }
 
 fn index(target: &dyn Target, id: &StoredId) -> Result<Index, RestoreError> {
@@ -64,11 +67,22 @@ fn index(target: &dyn Target, id: &StoredId) -> Result<Index, RestoreError> {
 
 /// Makes a manifest say what those of this program say.
 fn fill(manifest: &mut Manifest, index: &Index, description: &Description) {
+    // What was asked for need not have come.
+    manifest.options.optimized = index.optimized;
+    if let Some(content_type) = volume_content(index.content) {
+        manifest.volume = Some(VolumeFacts {
+            content_type,
+            driver: index.backend.clone(),
+            location: None,
+            used_by: Vec::new(),
+            snapshots: index.snapshots.clone(),
+            missing_snapshots: Vec::new(),
+        });
+        return;
+    }
     let instance = description.instance();
     let text = |key: &str| instance[key].as_str().unwrap_or_default().to_owned();
     let needs = index.needs();
-    // What was asked for need not have come.
-    manifest.options.optimized = index.optimized;
     manifest.requires = Requires {
         profiles: needs.profiles,
         networks: needs.networks,
@@ -91,28 +105,58 @@ fn fill(manifest: &mut Manifest, index: &Index, description: &Description) {
     });
 }
 
+fn volume_content(content: ContentType) -> Option<VolumeContent> {
+    match content {
+        ContentType::Filesystem => Some(VolumeContent::Filesystem),
+        ContentType::Block => Some(VolumeContent::Block),
+        ContentType::Container | ContentType::VirtualMachine | ContentType::Bucket => None,
+    }
+}
+
+/// The snapshots that the earlier tool made for itself and left in an archive.
+fn its_own(stored: &Stored, contents: &Contents) -> Vec<SnapshotName> {
+    let snapshots = contents.index.snapshots.iter();
+    snapshots
+        .filter(|snapshot| stored.is_legacy() && snapshot.starts_with(SNAPSHOT))
+        .filter_map(|snapshot| snapshot.parse().ok())
+        .collect()
+}
+
+/// Waits until a snapshot is deleted.
+async fn wait(client: &Client, deleted: &Operation) -> Result<(), RestoreError> {
+    match client.wait(deleted, &Cancel::new(), |_| ()).await {
+        Ok(()) | Err(OperationError::Vanished { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Deletes the earlier tool's own snapshots from a volume that was just imported.
+pub(super) async fn drop_volume_snapshots(
+    context: &Context,
+    stored: &Stored,
+    (to, contents): (&Exportable, &Contents),
+) -> Result<(), RestoreError> {
+    let client = &context.client;
+    for snapshot in its_own(stored, contents) {
+        if let Some(deleted) = client.delete_volume_snapshot(to, &snapshot).await? {
+            wait(client, &deleted).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Deletes the snapshots that the earlier tool made for itself from what was just imported.
 pub(super) async fn drop_snapshots(
     context: &Context,
     work: &Work,
     (name, contents): (&InstanceName, &Contents),
 ) -> Result<(), RestoreError> {
-    if !work.stored.is_legacy() {
-        return Ok(());
-    }
     let client = &context.client;
-    let own = contents.index.snapshots.iter();
-    for snapshot in own.filter(|snapshot| snapshot.starts_with(SNAPSHOT)) {
-        let Ok(snapshot) = snapshot.parse() else {
-            continue;
-        };
+    for snapshot in its_own(&work.stored, contents) {
         let deleted = client
             .delete_snapshot(&work.project, name, &snapshot)
             .await?;
-        match client.wait(&deleted, &Cancel::new(), |_| ()).await {
-            Ok(()) | Err(OperationError::Vanished { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
+        wait(client, &deleted).await?;
     }
     Ok(())
 }

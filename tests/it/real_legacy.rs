@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use crate::lab::{lab, unique};
 use crate::legacy::{manifest, write};
 
@@ -42,4 +44,76 @@ fn a_backup_of_the_earlier_tool_comes_back() {
         .map(|it| it["name"].as_str().unwrap())
         .collect();
     assert_eq!(names, ["s0"]);
+}
+
+#[test]
+fn a_volume_of_the_earlier_tool_comes_back() {
+    let Some(mut lab) = lab() else { return };
+    let name = lab.launch("legacy", &[]);
+    let (pool, volume) = (lab.pool_dir(), unique("legacy-volume"));
+    lab.incus(&["storage", "volume", "create", &pool, &volume]);
+    lab.incus(&[
+        "config",
+        "device",
+        "add",
+        &name,
+        "data",
+        "disk",
+        &format!("pool={pool}"),
+        &format!("source={volume}"),
+        "path=/data",
+    ]);
+    lab.sh(&name, "printf 'of the earlier tool' >/data/a");
+    lab.incus(&["config", "device", "remove", &name, "data"]);
+    for snapshot in ["s0", "tmp-incus-backup-20250914T121314Z"] {
+        lab.incus(&[
+            "storage", "volume", "snapshot", "create", &pool, &volume, snapshot,
+        ]);
+    }
+    let exported = lab.root().with_file_name(unique("export"));
+    let path = exported.to_str().unwrap().to_owned();
+    lab.incus(&[
+        "storage",
+        "volume",
+        "export",
+        &pool,
+        &volume,
+        &path,
+        "--compression",
+        "gzip",
+    ]);
+    lab.incus(&["storage", "volume", "delete", &pool, &volume]);
+    let folder = lab.root().join("volumes/default").join(&pool).join(&volume);
+    let described = json!({ "type": "volume", "project": "default", "pool": pool, "name": volume,
+        "createdAt": "2025-09-14T12:13:14Z" });
+    let data = fs::read(&exported).unwrap();
+    write(
+        &folder.join("20250914T121314Z"),
+        &described,
+        ("volume.tar.xz", &data),
+    );
+    let place = format!("{pool}/{volume}");
+    let restored = lab.backup_of("volume", &["restore", &place, "--from", "legacy", "--yes"]);
+    let snapshots = format!("/1.0/storage-pools/{pool}/volumes/custom/{volume}/snapshots");
+    let snapshots = lab.try_incus(&["query", &snapshots]).stdout;
+    lab.incus(&[
+        "config",
+        "device",
+        "add",
+        &name,
+        "data",
+        "disk",
+        &format!("pool={pool}"),
+        &format!("source={volume}"),
+        "path=/data",
+    ]);
+    let content = lab.sh(&name, "cat /data/a");
+    lab.incus(&["config", "device", "remove", &name, "data"]);
+    lab.incus(&["storage", "volume", "delete", &pool, &volume]);
+    restored.exits(0);
+    assert_eq!(content, "of the earlier tool");
+    assert!(
+        snapshots.contains("/s0") && !snapshots.contains("tmp-"),
+        "{snapshots}"
+    );
 }

@@ -162,7 +162,7 @@ async fn volumes_of(
         mapping: mapping.clone(),
         force: request.options.force,
     };
-    let of_volumes = restore::gather_volumes(client, &volumes, stored).await?;
+    let of_volumes = restore::gather_volumes(client, &volumes, target, stored).await?;
     let plan = restore::plan_volumes(&volumes, &of_volumes);
     let mut coming = Coming::default();
     let brought = plan.rows().filter(|row| row.action != Action::Refuse);

@@ -11,6 +11,7 @@ use super::super::apply::{Context, outcome};
 use super::super::description::saved;
 use super::super::error::RestoreError;
 use super::super::import::{Importing, remove};
+use super::super::legacy::drop_volume_snapshots;
 use super::plan::VolumeWork;
 use super::replace::replace;
 use crate::archive::{Pass, Raw, Relocation};
@@ -118,7 +119,13 @@ pub(super) async fn import(
             with: keys.map(|(key, value)| (key.to_owned(), value)).collect(),
         };
         let passed = importing.run(|withhold| Pass::new(withhold, Some(Box::new(edit))));
-        return passed.await.map(drop);
+        let contents = passed.await?;
+        let finished = drop_volume_snapshots(context, &work.stored, (to, &contents)).await;
+        if finished.is_err() {
+            // What is not whole does not stay.
+            remove(context, to).await?;
+        }
+        return finished;
     }
     importing.run(Raw::new).await?;
     let described = describe(context, work, to, mark).await;

@@ -1,16 +1,18 @@
 //! What must be known before anything can be planned: reads, and nothing else.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::super::error::RestoreError;
 use super::super::gather::PoolFacts;
+use super::super::legacy;
 use super::super::request::Selection;
 use super::super::select::are_damaged;
 use super::request::{VolumeRequest, VolumeScope};
 use crate::incus::{Attachments, Client, Mounter};
 use crate::model::{PoolName, ProjectName, ResourceId, ResourceName};
 use crate::plan::Coming;
-use crate::target::Stored;
+use crate::target::{Stored, Target};
 
 /// What a plan is made from.
 #[derive(Debug, Default)]
@@ -59,6 +61,7 @@ impl VolumeFacts {
 pub async fn gather_volumes(
     client: &Client,
     request: &VolumeRequest,
+    target: &Arc<dyn Target>,
     stored: Vec<Stored>,
 ) -> Result<VolumeFacts, RestoreError> {
     let mapping = &request.mapping;
@@ -78,6 +81,7 @@ pub async fn gather_volumes(
         clustered: client.server().clustered,
         ..VolumeFacts::default()
     };
+    legacy::complete(target, request.selection, &mut facts.wanted).await?;
     for pool in client.pools().await? {
         let free = client.pool_free(&pool.name).await.unwrap_or_default();
         let driver = pool.driver;

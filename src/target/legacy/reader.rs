@@ -240,7 +240,13 @@ fn read(id: &StoredId, folder: &Path) -> Result<(Manifest, Checksums), TargetErr
 /// The folders in a folder whose names are of a sort; hidden ones and links are none.
 fn named<N: std::str::FromStr>(path: &Path) -> Result<Vec<(N, PathBuf)>, TargetError> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(path).at("list", path)? {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        // The earlier tool has no locks: it may have deleted it meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        Err(error) => return Err(error).at("list", path),
+    };
+    for entry in entries {
         let entry = entry.at("list", path)?;
         let name = entry.file_name();
         let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else {

@@ -150,7 +150,8 @@ async fn plan(args: &RestoreAll, sides: &Sides) -> Result<Plan<Work>, CommandErr
             force: args.force,
         };
         let stored = stored_of(&sides.target, &sides.source, Kind::Volume).await?;
-        let mut facts = restore::gather_volumes(&sides.client, &request, stored).await?;
+        let mut facts =
+            restore::gather_volumes(&sides.client, &request, &sides.target, stored).await?;
         facts.expect(&coming);
         let plan = restore::plan_volumes(&request, &facts);
         if let Some((facts, rows)) = &configured {

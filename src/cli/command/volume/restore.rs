@@ -36,7 +36,7 @@ pub(in crate::cli) async fn restore(
     })?;
     let request = request(&args, scope);
     let stored = stored_of(&target, &source, Kind::Volume).await?;
-    let gathered = async { Ok(restore::gather_volumes(&client, &request, stored).await?) };
+    let gathered = async { Ok(restore::gather_volumes(&client, &request, &target, stored).await?) };
     let facts = context.unless_cancelled(gathered).await?;
     let damaged = restore::lacks_undamaged_volume(request.selection, &facts);
     let plan = restore::plan_volumes(&request, &facts);
