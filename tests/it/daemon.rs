@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::lab::{Ran, command, unique, until, variable};
+use crate::lab::{Ran, command, kill, unique, until, variable};
 
 /// A daemon that holds nothing but the project and the profile that every server has.
 pub struct Daemon {
@@ -171,10 +171,23 @@ fn run(program: &str, arguments: &[&str]) {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let _ = self
+        // `incus stop --all` is about one project.
+        let all = self
             .command("timeout")
-            .args(["20", "incus", "stop", "--all", "--all-projects", "--force"])
+            .args(["10", "incus", "list", "--all-projects"])
+            .args(["--format=csv", "--columns=en"])
             .output();
+        for line in all
+            .iter()
+            .flat_map(|all| all.stdout.lines().map_while(Result::ok))
+        {
+            if let Some((project, name)) = line.split_once(',') {
+                let _ = self
+                    .command("timeout")
+                    .args(["20", "incus", "--project", project, "stop", "--force", name])
+                    .output();
+            }
+        }
         // Everything that lives in the namespace is this daemon's: itself, dnsmasq, monitors.
         for _ in 0..3 {
             let pids = command("ip")
@@ -185,7 +198,7 @@ impl Drop for Daemon {
                 .lines()
                 .map_while(Result::ok)
             {
-                let _ = command("kill").args(["-KILL", &pid]).output();
+                let _ = pid.parse().map(|pid| kill(pid, "KILL"));
             }
             std::thread::sleep(Duration::from_millis(100));
         }

@@ -72,6 +72,21 @@ pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
+/// Sends a signal; tells whether it could. No program is run: a small Debian has no `kill`.
+pub fn kill(pid: u32, name: &str) -> bool {
+    use rustix::process::{Pid, Signal, kill_process};
+    let signal = match name {
+        "INT" => Signal::INT,
+        "TERM" => Signal::TERM,
+        "KILL" => Signal::KILL,
+        _ => panic!("SIG{name} is not sent here"),
+    };
+    i32::try_from(pid)
+        .ok()
+        .and_then(Pid::from_raw)
+        .is_some_and(|pid| kill_process(pid, signal).is_ok())
+}
+
 /// The path of the program under test.
 pub fn program() -> &'static str {
     env!("CARGO_BIN_EXE_incus-backup-instance")

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::lab::{Lab, Ran, command, lab, unique, until, variable};
+use crate::lab::{Lab, Ran, command, kill, lab, unique, until, variable};
 
 /// A running container on the plain pool, large enough that its backup can be interrupted.
 pub fn large(lab: &mut Lab) -> String {
@@ -20,11 +20,7 @@ pub fn large(lab: &mut Lab) -> String {
 
 /// Sends a signal to a process.
 pub fn signal(pid: u32, name: &str) {
-    let status = command("kill")
-        .args([&format!("-{name}"), &pid.to_string()])
-        .status()
-        .unwrap();
-    assert!(status.success());
+    assert!(kill(pid, name), "SIG{name} to {pid}");
 }
 
 /// Runs the program, sends it a signal after a while, and waits for its end.
