@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::lab::{Lab, command, lab, until};
+use crate::lab::{Lab, kill, lab, until};
 use crate::real_volumes::last;
 
 /// The same counter, appended to a file on the root disk and to one on the volume.
@@ -103,9 +103,7 @@ fn killed_at_any_point_the_instance_runs_again_within_seconds() {
             .spawn()
             .unwrap();
         std::thread::sleep(Duration::from_millis(milliseconds));
-        let _ = command("kill")
-            .args(["-KILL", &child.id().to_string()])
-            .status();
+        kill(child.id(), "KILL");
         let _ = child.wait();
         until(20, "the instance to run", || lab.status(&name) == "Running");
     }

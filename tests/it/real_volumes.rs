@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::lab::{Lab, Ran, command, lab, unique, until, variable};
+use crate::lab::{Lab, Ran, command, kill, lab, unique, until, variable};
 
 /// `incus-backup-volume` with this test's target, without a question.
 fn volumes_command(lab: &Lab, arguments: &[&str]) -> std::process::Command {
@@ -592,8 +592,7 @@ fn large(lab: &mut Lab) -> (String, String) {
 fn killed(lab: &Lab, arguments: &[&str], signal: &str, after: Duration) -> Option<i32> {
     let mut child = volumes_command(lab, arguments).spawn().unwrap();
     std::thread::sleep(after);
-    let pid = child.id().to_string();
-    let _ = command("kill").args([&format!("-{signal}"), &pid]).status();
+    kill(child.id(), signal);
     child.wait().unwrap().code()
 }
 
@@ -611,8 +610,7 @@ fn whoever_is_paused_goes_on_within_seconds_whatever_ends_the_program() {
             lab.status(&user) == "Frozen" || child.try_wait().unwrap().is_some()
         });
         caught += usize::from(child.try_wait().unwrap().is_none());
-        let pid = child.id().to_string();
-        let _ = command("kill").args([&format!("-{signal}"), &pid]).status();
+        kill(child.id(), signal);
         until(5, "the instance to go on", || {
             lab.status(&user) == "Running"
         });

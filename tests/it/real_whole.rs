@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::daemon::Daemon;
-use crate::lab::Ran;
+use crate::lab::{Ran, kill};
 
 const ALL: &str = env!("CARGO_BIN_EXE_incus-backup-all");
 const CONFIG: &str = env!("CARGO_BIN_EXE_incus-backup-config");
@@ -230,8 +230,7 @@ fn real_whole_a_restore_that_is_interrupted_goes_on_where_it_stopped() {
     for pause in [400, 1200, 2500] {
         let mut child = new.command(ALL).args(arguments).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(pause));
-        let pid = child.id().to_string();
-        new.run("kill", &["-INT", &pid]);
+        kill(child.id(), "INT");
         let code = child.wait().unwrap().code();
         assert!(matches!(code, Some(0 | 130)), "{code:?}");
     }
