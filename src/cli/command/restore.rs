@@ -195,7 +195,9 @@ fn belongs_to(volume: &Stored, instance: &Manifest) -> bool {
         (Some(own), Some(other)) => own.id == other.id,
         (None, None) => {
             let path = volume.id.resource.path();
-            manifest.run == instance.run && instance.requires.volumes.contains(&path)
+            // What the earlier tool stored says of no run.
+            let together = manifest.run == instance.run && !instance.run.is_empty();
+            together && instance.requires.volumes.contains(&path)
         }
         _ => false,
     }
