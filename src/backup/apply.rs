@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 
@@ -19,6 +19,9 @@ use crate::plan::{Approved, Failure, Outcome, Report, Row};
 use crate::progress::{Cancel, Progress, Task};
 use crate::target::{Stored, Target};
 use crate::temporary::{GuardProgram, InstanceAt, Pause};
+
+/// How long after a failure that passes the next try is made.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// What a whole run shares.
 #[derive(Clone)]
@@ -68,6 +71,15 @@ impl Context {
     /// The number of the next temporary object.
     pub(super) fn next_number(&self) -> usize {
         self.pausing.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Waits a moment before something that failed is tried again.
+    pub(super) async fn before_next_try(&self, error: &BackupError) {
+        tracing::debug!(%error, "trying again");
+        tokio::select! {
+            () = tokio::time::sleep(AGAIN) => {}
+            () = self.cancel.cancelled() => {}
+        }
     }
 
     /// Does something while instances are paused. However it ends, they go on before this returns.
@@ -214,7 +226,7 @@ pub(super) async fn back_up(
                 if tries > 0 && error.is_worth_retrying() && !context.cancel.is_cancelled() =>
             {
                 tries -= 1;
-                tracing::debug!(%error, "trying again");
+                context.before_next_try(&error).await;
             }
             result => return result,
         }

@@ -116,7 +116,10 @@ impl BackupError {
     ///
     /// The texts are those of Go's `archive/tar` and of the server's tar writer.
     pub(super) fn is_worth_retrying(&self) -> bool {
-        const PASSING: [&str; 4] = [
+        const PASSING: [&str; 6] = [
+            // Another run copies it at this moment.
+            "is already frozen",
+            "is busy running",
             "missed writing",
             "write too long",
             "Failed to get file stat",

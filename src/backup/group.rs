@@ -163,7 +163,7 @@ async fn one(
                 if tries > 0 && error.is_worth_retrying() && !context.cancel.is_cancelled() =>
             {
                 tries -= 1;
-                tracing::debug!(%error, "trying again");
+                context.before_next_try(&error).await;
             }
             Err(error) => return failed(error, row, members, begun),
         }

@@ -124,7 +124,7 @@ pub(in crate::backup) async fn back_up(
                 if tries > 0 && error.is_worth_retrying() && !context.cancel.is_cancelled() =>
             {
                 tries -= 1;
-                tracing::debug!(%error, "trying again");
+                context.before_next_try(&error).await;
             }
             result => return result,
         }
