@@ -220,7 +220,8 @@ pub(super) async fn back_up(
     let mut tries = context.options.retries;
     loop {
         let subject = look(context, work).await?;
-        match attempt(context, &subject, task).await {
+        // On the heap: it holds a whole backup.
+        match Box::pin(attempt(context, &subject, task)).await {
             // Another run's copy pauses an instance for a while; a live export may see a file shrink.
             Err(error)
                 if tries > 0 && error.is_worth_retrying() && !context.cancel.is_cancelled() =>
