@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::apply::Context;
 use super::error::BackupError;
 use super::gather::root_device;
-use crate::incus::{Instance, OperationError};
+use crate::incus::{Instance, Operation, OperationError};
 use crate::model::{InstanceName, ProjectName};
 use crate::progress::{Cancel, Task};
 use crate::temporary::{Mark, Role, instance_name};
@@ -21,50 +21,77 @@ pub(super) struct TemporaryCopy<'a> {
     context: &'a Context,
     project: ProjectName,
     pub(super) name: InstanceName,
+    /// What makes it, until it is made.
+    operation: Option<Operation>,
 }
 
 impl<'a> TemporaryCopy<'a> {
-    /// Copies an instance, with its snapshots or without.
-    ///
-    /// Where this fails or is cancelled, nothing is left: the copy's end is waited for, because a
-    /// copy cannot be cancelled on the server, and what came of it is deleted.
+    /// Copies an instance, with its snapshots or without. Where this fails or is cancelled, nothing is
+    /// left.
     pub(super) async fn make(
         context: &'a Context,
         instance: &Instance,
         task: &dyn Task,
     ) -> Result<Self, BackupError> {
-        let name = instance_name(&context.run, context.next_number())?;
-        let copy = Self {
-            context,
-            project: instance.project.clone(),
-            name,
-        };
-        let body = copy.request(instance)?;
-        let client = &context.client;
-        let member = (instance.location != "none").then_some(instance.location.as_str());
-        let made = async {
-            let operation = client.copy_instance(&copy.project, body, member).await?;
-            let waited = client
-                .wait(&operation, &context.cancel, |status| task.detail(status))
-                .await;
-            if let Err(OperationError::Cancelled) = waited {
-                let _ = client.cancel(&operation).await;
-                let patience = Cancel::new();
-                let wait = client.wait(&operation, &patience, |_| ());
-                let _ = tokio::time::timeout(PATIENCE, wait).await;
-            }
-            waited.map_err(BackupError::from)
-        }
-        .await;
-        match made {
+        let mut copy = Self::begin(context, instance).await?;
+        match copy.made(task).await {
             Ok(()) => Ok(copy),
             Err(error) => {
                 copy.delete().await?;
-                Err(match error {
-                    BackupError::Operation(OperationError::Cancelled) => BackupError::Interrupted,
-                    error => error,
-                })
+                Err(error)
             }
+        }
+    }
+
+    /// Begins to copy an instance. Where this fails, nothing is left.
+    pub(super) async fn begin(
+        context: &'a Context,
+        instance: &Instance,
+    ) -> Result<Self, BackupError> {
+        let name = instance_name(&context.run, context.next_number())?;
+        let mut copy = Self {
+            context,
+            project: instance.project.clone(),
+            name,
+            operation: None,
+        };
+        let body = copy.request(instance)?;
+        let member = (instance.location != "none").then_some(instance.location.as_str());
+        match context
+            .client
+            .copy_instance(&copy.project, body, member)
+            .await
+        {
+            Ok(operation) => copy.operation = Some(operation),
+            Err(error) => {
+                // Its answer may have been lost.
+                copy.delete().await?;
+                return Err(error.into());
+            }
+        }
+        Ok(copy)
+    }
+
+    /// Waits until it is made. Ends at once when the run is cancelled, though the copy may go on: what
+    /// is paused for it must not wait for that.
+    pub(super) async fn made(&mut self, task: &dyn Task) -> Result<(), BackupError> {
+        let Some(operation) = &self.operation else {
+            return Ok(());
+        };
+        let Context { client, cancel, .. } = self.context;
+        let waited = client
+            .wait(operation, cancel, |status| task.detail(status))
+            .await;
+        match waited {
+            Ok(()) => {
+                self.operation = None;
+                Ok(())
+            }
+            Err(OperationError::Cancelled) => {
+                let _ = client.cancel(operation).await;
+                Err(BackupError::Interrupted)
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -109,9 +136,15 @@ impl<'a> TemporaryCopy<'a> {
         }))
     }
 
-    /// Deletes the copy; one that is not there is as good.
+    /// Deletes the copy, once it is made: many servers cannot cancel that. One that is not there is as
+    /// good.
     pub(super) async fn delete(&self) -> Result<(), BackupError> {
         let client = &self.context.client;
+        if let Some(operation) = &self.operation {
+            let patience = Cancel::new();
+            let ended = client.wait(operation, &patience, |_| ());
+            let _ = tokio::time::timeout(PATIENCE, ended).await;
+        }
         match client.delete_instance(&self.project, &self.name).await {
             Err(error) if error.is_not_found() => Ok(()),
             Err(error) => Err(error.into()),

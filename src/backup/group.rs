@@ -17,11 +17,12 @@ use super::error::BackupError;
 use super::gather::is_running;
 use super::hooks::Hooks;
 use super::plan::Work;
+use super::request::Options;
 use super::volume::{
-    VolumeCopy, VolumeFacts, VolumeSubject, VolumeWork, back_up_volume, look_at_volume,
+    VolumeCopy, VolumeFacts, VolumeSubject, VolumeWork, back_up_volume, look_at_volume, store_iso,
     store_volume_copy,
 };
-use crate::model::{Kind, Method, ResourceId, RunId, Version};
+use crate::model::{Kind, Method, ResourceId, RunId, Version, VolumeContent};
 use crate::plan::{Approved, Outcome, Plan, Report, Row, Step};
 use crate::progress::Task;
 use crate::target::{HookFacts, Moment, Stored};
@@ -42,6 +43,7 @@ pub fn plan_groups(
     instances: Plan<Work>,
     volumes: Plan<VolumeWork>,
     facts: &VolumeFacts,
+    options: Options,
 ) -> (Plan<GroupWork>, Plan<VolumeWork>) {
     let mut left = volumes.into_steps();
     let mut steps = Vec::new();
@@ -57,21 +59,60 @@ pub fn plan_groups(
             .partition(|step| id_of(step.row()).is_some_and(|id| mounted.contains(&id)));
         left = others;
         let (mut rows, mut works) = (Vec::new(), Vec::new());
+        let paused = paused(facts, &members, options);
         for member in members {
             let (row, volume) = member.into_parts();
             let Some(volume) = volume else {
                 rows.push(Step::rest(row));
                 continue;
             };
-            let reason = format!("of one moment with `{}`", work.name);
-            let row = Row { reason, ..row };
+            let row = if paused.is_empty() || is_iso(facts, &row) {
+                row
+            } else {
+                let reason = format!("crash-consistent: of one moment with `{}`", work.name);
+                Row { reason, ..row }
+            };
             rows.push(Step::work(row, GroupWork::Member));
             works.push(volume);
         }
+        let row = if paused.is_empty() {
+            row
+        } else {
+            row.because(&format!("{paused} paused while all of it is copied"))
+        };
         steps.push(Step::work(row, GroupWork::Instance(work, works)));
         steps.extend(rows);
     }
     (Plan::new(steps), Plan::new(left))
+}
+
+/// The instances that are paused while these volumes and what mounts them are copied, as a list.
+fn paused(facts: &VolumeFacts, members: &[Step<VolumeWork>], options: Options) -> String {
+    if options.no_snapshot {
+        return String::new();
+    }
+    let ids: Vec<ResourceId> = members
+        .iter()
+        .filter_map(|step| id_of(step.row()))
+        .collect();
+    let candidates = facts.candidates.iter();
+    let mut names: Vec<String> = candidates
+        .filter(|candidate| ids.contains(&candidate.id))
+        .flat_map(|candidate| &candidate.mounters)
+        .filter(|mounter| mounter.running)
+        .map(|mounter| format!("`{}`", mounter.name))
+        .collect();
+    names.sort();
+    names.dedup();
+    names.join(", ")
+}
+
+fn is_iso(facts: &VolumeFacts, row: &Row) -> bool {
+    let id = id_of(row);
+    let mut candidates = facts.candidates.iter();
+    candidates.any(|candidate| {
+        Some(&candidate.id) == id.as_ref() && candidate.circumstances.content == VolumeContent::Iso
+    })
 }
 
 fn mounted_by(facts: &VolumeFacts, work: &Work) -> Vec<ResourceId> {
@@ -202,7 +243,8 @@ struct Copies<'a> {
     subject: Subject,
     copy: TemporaryCopy<'a>,
     hooks: HookFacts,
-    volumes: Vec<(VolumeSubject, VolumeCopy<'a>)>,
+    /// The volumes, and their copies but for those that nobody writes to.
+    volumes: Vec<(VolumeSubject, Option<VolumeCopy<'a>>)>,
     moment: Moment,
 }
 
@@ -230,19 +272,25 @@ async fn cut<'a>(
             running.push(at);
         }
     }
-    if running.is_empty() {
+    // What is to be read as it runs is not paused either.
+    if running.is_empty() || context.options.no_snapshot {
         return Ok(Cut::Still);
     }
     let hooks = Hooks::of(context, &subject.instance, task)?;
     task.phase("copying while paused", None);
     let (mut copy, mut copies) = (None, Vec::new());
     let copying = async {
-        let made = copy.insert(TemporaryCopy::make(context, &subject.instance, task).await?);
-        tracing::debug!(copy = %made.name, "copied");
+        let made = copy.insert(TemporaryCopy::begin(context, &subject.instance).await?);
         for volume in &volumes {
-            copies.push(VolumeCopy::begin(context, volume).await?);
+            // Nobody writes to an ISO, and none can be marked.
+            let copy = match volume.volume.content_type {
+                VolumeContent::Iso => None,
+                _ => Some(VolumeCopy::begin(context, volume).await?),
+            };
+            copies.push(copy);
         }
-        for copy in &copies {
+        made.made(task).await?;
+        for copy in copies.iter().flatten() {
             copy.made(task).await?;
         }
         Ok(Version::now().timestamp())
@@ -253,12 +301,15 @@ async fn cut<'a>(
     let ((at, hooks), copy) = match (ended, copy) {
         (Ok(done), Some(copy)) => (done, copy),
         (ended, copy) => {
-            for copy in &copies {
-                copy.delete().await?;
+            // All are tried: what cannot be deleted now is by the next run.
+            let mut deleted = Ok(());
+            for copy in copies.iter().flatten() {
+                deleted = deleted.and(copy.delete().await);
             }
             if let Some(copy) = copy {
-                copy.delete().await?;
+                deleted = deleted.and(copy.delete().await);
             }
+            deleted?;
             return Err(ended.err().unwrap_or(BackupError::Worker));
         }
     };
@@ -308,7 +359,10 @@ async fn store(
     for ((row, _), (subject, copy)) in members.into_iter().zip(volumes) {
         let task = context.progress.task(&row.subject());
         let moment = Some(moment.clone());
-        let stored = store_volume_copy(context, &subject, copy, moment, &*task).await;
+        let stored = match copy {
+            Some(copy) => store_volume_copy(context, &subject, copy, moment, &*task).await,
+            None => store_iso(context, &subject, moment, &*task).await,
+        };
         outcomes.push(outcome(row, stored, begun));
     }
     outcomes

@@ -160,3 +160,43 @@ fn an_instance_comes_back_with_its_volumes_the_volumes_first() {
         "{counters:?}"
     );
 }
+
+#[test]
+fn the_plan_says_what_is_paused_and_ctrl_c_does_not_wait_for_the_copies_to_end() {
+    let Some(mut lab) = lab() else { return };
+    let pool = lab.pool_dir();
+    let (name, _) = counting(&mut lab, &pool);
+    lab.sh(
+        &name,
+        "dd if=/dev/urandom of=/mnt/x bs=1M count=400 2>/dev/null; sync",
+    );
+    let plan = ["create", &name, "--with-volumes", "--dry-run", "-f", "json"];
+    let rows = lab.backup(&plan).exits(0).rows();
+    let reason = |at: usize| rows[at]["reason"].as_str().unwrap().to_owned();
+    assert!(
+        reason(0).contains(&format!("`{name}` paused while all of it is copied")),
+        "{}",
+        reason(0)
+    );
+    assert_eq!(
+        reason(1),
+        format!("crash-consistent: of one moment with `{name}`")
+    );
+    let create = ["create", &name, "--with-volumes", "--yes", "-q"];
+    let mut child = lab.backup_command(&create).spawn().unwrap();
+    until(60, "the pause", || {
+        lab.status(&name) == "Frozen" || child.try_wait().unwrap().is_some()
+    });
+    assert!(child.try_wait().unwrap().is_none(), "it was not caught");
+    kill(child.id(), "INT");
+    until(5, "the instance to go on", || {
+        lab.status(&name) == "Running"
+    });
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(lab.left_over(&name), Vec::<String>::new());
+    let live = [&create[..4], &["--no-snapshot", "-f", "json"]].concat();
+    let rows = lab.backup(&live).exits(0).rows();
+    for row in rows {
+        assert_eq!(row["consistency"], "inconsistent", "{row}");
+    }
+}

@@ -17,7 +17,7 @@ use crate::incus::{Exportable, Mounter, Pool, Volume, VolumeSnapshot};
 use crate::model::{Method, VolumeContent};
 use crate::plan::{Approved, Outcome, Report, Row};
 use crate::progress::Task;
-use crate::target::Stored;
+use crate::target::{Moment, Stored};
 use crate::temporary::InstanceAt;
 
 /// Backs up what the plan names. One that fails does not stop the others.
@@ -150,22 +150,34 @@ async fn attempt(
     subject: &VolumeSubject,
     task: &dyn Task,
 ) -> Result<Stored, BackupError> {
-    if subject.volume.content_type == VolumeContent::Iso && !context.client.has(super::gather::ISO)
-    {
-        context.progress.warn(&format!(
-            "`{}`: this server cannot export ISO volumes; only the volume's configuration is stored",
-            subject.what
-        ));
-        return store_config(context, subject).await;
+    if subject.volume.content_type == VolumeContent::Iso {
+        return store_iso(context, subject, None, task).await;
     }
     let copy = match subject.method {
         Method::PausedCopy => paused_copy(context, subject, task).await?,
         Method::InstantCopy => copy(context, subject, task).await?,
         _ => {
-            return store(context, subject, task).await;
+            return store(context, subject, None, task).await;
         }
     };
     store_copy(context, subject, copy, None, task).await
+}
+
+/// Stores an ISO, to which nobody writes: whole where the server gives it, else its configuration.
+pub(in crate::backup) async fn store_iso(
+    context: &Context,
+    subject: &VolumeSubject,
+    moment: Option<Moment>,
+    task: &dyn Task,
+) -> Result<Stored, BackupError> {
+    if context.client.has(super::gather::ISO) {
+        return store(context, subject, moment, task).await;
+    }
+    context.progress.warn(&format!(
+        "`{}`: this server cannot export ISO volumes; only the volume's configuration is stored",
+        subject.what
+    ));
+    store_config(context, subject, moment).await
 }
 
 async fn copy<'a>(

@@ -19,7 +19,9 @@ mod request;
 mod store;
 
 pub use apply::apply_volumes;
-pub(super) use apply::{VolumeSubject, back_up as back_up_volume, look as look_at_volume};
+pub(super) use apply::{
+    VolumeSubject, back_up as back_up_volume, look as look_at_volume, store_iso,
+};
 pub(super) use copy::VolumeCopy;
 pub use gather::{VolumeCandidate, VolumeFacts, gather_volumes};
 pub use method::VolumeCircumstances;

@@ -67,7 +67,9 @@ pub(super) fn describe(
     };
     // A moment that is shared is one of a copy, whatever would have been chosen for it alone.
     let method = match moment {
-        Some(_) if !method.copies() => Method::InstantCopy,
+        Some(_) if !method.copies() && volume.content_type != VolumeContent::Iso => {
+            Method::InstantCopy
+        }
         _ => *method,
     };
     let in_use = mounters.iter().any(|mounter| mounter.running);

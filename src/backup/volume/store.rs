@@ -21,6 +21,7 @@ use crate::temporary::is_of_a_mark;
 pub(in crate::backup) async fn store(
     context: &Context,
     subject: &VolumeSubject,
+    moment: Option<Moment>,
     task: &dyn Task,
 ) -> Result<Stored, BackupError> {
     let draft = begin(context, subject).await?;
@@ -41,7 +42,7 @@ pub(in crate::backup) async fn store(
     {
         return Err(BackupError::Mounted(subject.what.clone()));
     }
-    commit(context, subject, draft, Some(held), None).await
+    commit(context, subject, draft, Some(held), moment).await
 }
 
 /// Stores a copy as the volume that it is a copy of, and deletes it.
@@ -76,9 +77,10 @@ pub(in crate::backup) async fn store_copy(
 pub(super) async fn store_config(
     context: &Context,
     subject: &VolumeSubject,
+    moment: Option<Moment>,
 ) -> Result<Stored, BackupError> {
     let draft = begin(context, subject).await?;
-    commit(context, subject, draft, None, None).await
+    commit(context, subject, draft, None, moment).await
 }
 
 async fn begin(context: &Context, subject: &VolumeSubject) -> Result<Box<dyn Draft>, BackupError> {

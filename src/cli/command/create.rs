@@ -129,7 +129,7 @@ async fn with_volumes(
     }
     let plan = backup::plan_volumes(&volumes, &of_volumes);
     let instances = backup::plan(request, &facts);
-    let (together, _) = backup::plan_groups(instances, plan, &of_volumes);
+    let (together, _) = backup::plan_groups(instances, plan, &of_volumes, request.options);
     Ok(together)
 }
 

@@ -167,7 +167,7 @@ async fn volumes_and_instances(
         }
     }
     let plan = backup::plan(&request, &instances);
-    let (together, alone) = backup::plan_groups(plan, volumes, &facts);
+    let (together, alone) = backup::plan_groups(plan, volumes, &facts, options);
     Ok((alone, together))
 }
 
