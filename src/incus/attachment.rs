@@ -1,5 +1,6 @@
 //! Which instances mount a custom volume, and by which profiles.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Error;
@@ -41,16 +42,27 @@ pub struct Mounter {
     pub last_used: String,
 }
 
-/// A profile whose device mounts a volume.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProfileMount {
-    /// The profile's project.
+/// Whose own device something is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Holder {
+    /// An instance's.
+    Instance(InstanceName),
+    /// A profile's.
+    Profile(String),
+}
+
+/// A device that mounts a volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mount {
+    /// The project of what has it.
     pub project: ProjectName,
-    /// The profile's name.
-    pub profile: String,
-    /// The device's name.
+    /// What has it.
+    #[serde(flatten)]
+    pub holder: Holder,
+    /// Its name.
     pub device: String,
-    /// The device's properties.
+    /// Its properties.
     pub properties: Map<String, Value>,
 }
 
@@ -121,23 +133,30 @@ impl Attachments {
         found.collect()
     }
 
-    /// The profiles that mount a volume.
-    pub fn profiles(
+    /// The devices that mount a volume, each where it is declared.
+    pub fn mounts(
         &self,
         project: &ProjectName,
         pool: &PoolName,
         name: &ResourceName,
-    ) -> Vec<ProfileMount> {
+    ) -> Vec<Mount> {
         let wanted = Some((pool.as_str(), name.as_str()));
         let mut found = Vec::new();
         for attached in self.of_project(project) {
-            for profile in &attached.profiles {
-                let devices = profile["devices"].as_object();
-                for (device, properties) in devices.into_iter().flatten() {
+            let profiles = attached.profiles.iter().map(|profile| {
+                let name = profile["name"].as_str().unwrap_or_default();
+                (Holder::Profile(name.to_owned()), &profile["devices"])
+            });
+            let instances = attached.instances.iter().map(|instance| {
+                let holder = Holder::Instance(instance.name.clone());
+                (holder, &instance.raw["devices"])
+            });
+            for (holder, devices) in profiles.chain(instances) {
+                for (device, properties) in devices.as_object().into_iter().flatten() {
                     if mounted(|key| properties[key].as_str()) == wanted {
-                        found.push(ProfileMount {
+                        found.push(Mount {
                             project: attached.project.clone(),
-                            profile: profile["name"].as_str().unwrap_or_default().to_owned(),
+                            holder: holder.clone(),
                             device: device.clone(),
                             properties: properties.as_object().cloned().unwrap_or_default(),
                         });

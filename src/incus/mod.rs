@@ -33,7 +33,7 @@ mod tls;
 mod volume;
 mod websocket;
 
-pub use attachment::{Attachments, Mounter, ProfileMount, mounted_volume};
+pub use attachment::{Attachments, Holder, Mount, Mounter, mounted_volume};
 pub use bucket::{Bucket, BucketKey, BucketService};
 pub use client::{Client, ServerInfo};
 pub use config::{Config, ConfigError, Remote};

@@ -27,7 +27,7 @@ pub use mark::{
 };
 pub use pause::{Pause, PauseError};
 pub use permit::{before, close_project, open_project, takes_volatile_keys};
-pub use reattach::{InstanceAt, ProfileDevice, Reattach, VolumeAt, repoint};
+pub use reattach::{InstanceAt, Reattach, VolumeAt, repoint};
 pub use remedy::{Found, Remedy, remedies};
 pub use sweep::sweep;
 pub use volume::{EditableVolume, delete_volume, edit_volume, rename_volume, unmark_volume};

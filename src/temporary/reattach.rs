@@ -2,10 +2,12 @@
 //!
 //! # Design
 //!
-//! The server renames no volume that a running instance uses, so the instances are stopped. The
-//! devices of stopped ones follow a rename, and are pointed back afterwards. A device in a profile
-//! that instances use does not: on 6.0.4 the server changes the profile, finds the new name missing
-//! in the instances, and leaves the profile so (seen); therefore such devices are taken out first.
+//! The server renames no volume that a running instance uses, so the instances are stopped. And every
+//! device that mounts it is taken out for as long as the names are exchanged. One of a profile that
+//! instances use does not follow a rename: 6.0.4 changes the profile, finds the new name missing in
+//! the instances, and leaves the profile so (seen). One of an instance follows, but 6.0.4 takes 30 s
+//! for each such rename (seen; it changes the instance within the transaction that lists them, which
+//! is given up only after that time), and the instances stand still all the while.
 //! What was stopped and taken out is written into the mark of both volumes, so that the next run can
 //! put it right after a kill.
 
@@ -16,7 +18,7 @@ use serde_json::{Map, Value};
 
 use super::change::{ChangeError, edit_devices, start_after_all, wait};
 use super::mark::REATTACH;
-use crate::incus::{Attachments, Client, Exportable};
+use crate::incus::{Attachments, Client, Exportable, Holder, Mount};
 use crate::model::{InstanceName, PoolName, ProjectName, ResourceName};
 
 /// An instance of a project.
@@ -28,28 +30,15 @@ pub struct InstanceAt {
     pub name: InstanceName,
 }
 
-/// A device that was taken out of a profile.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProfileDevice {
-    /// The profile's project.
-    pub project: ProjectName,
-    /// The profile's name.
-    pub profile: String,
-    /// The device's name.
-    pub device: String,
-    /// Its properties.
-    pub properties: Map<String, Value>,
-}
-
 /// What was stopped and taken out for a volume's sake.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reattach {
     /// The instances to start again.
     #[serde(default)]
     pub start: Vec<InstanceAt>,
-    /// The devices to put back into profiles.
+    /// The devices to put back where they were.
     #[serde(default)]
-    pub devices: Vec<ProfileDevice>,
+    pub devices: Vec<Mount>,
 }
 
 impl Reattach {
@@ -69,24 +58,24 @@ impl Reattach {
             .unwrap_or_default()
     }
 
-    /// Takes the devices out of their profiles.
+    /// Takes the devices out.
     pub async fn detach(&self, client: &Client) -> Result<(), ChangeError> {
-        for device in &self.devices {
-            edit_profile(client, device, |devices| {
-                devices.remove(&device.device);
+        for mount in &self.devices {
+            edit_holder(client, mount, |devices| {
+                devices.remove(&mount.device);
             })
             .await?;
         }
         Ok(())
     }
 
-    /// Puts back into their profiles the devices that are not there.
+    /// Puts back the devices that are not there.
     pub async fn attach(&self, client: &Client) -> Result<(), ChangeError> {
-        for device in &self.devices {
-            edit_profile(client, device, |devices| {
+        for mount in &self.devices {
+            edit_holder(client, mount, |devices| {
                 devices
-                    .entry(device.device.clone())
-                    .or_insert_with(|| Value::Object(device.properties.clone()));
+                    .entry(mount.device.clone())
+                    .or_insert_with(|| Value::Object(mount.properties.clone()));
             })
             .await?;
         }
@@ -108,12 +97,28 @@ impl Reattach {
     }
 }
 
-async fn edit_profile(
+/// Changes the devices of what has one; what is gone needs none.
+async fn edit_holder(
     client: &Client,
-    at: &ProfileDevice,
+    mount: &Mount,
     edit: impl FnOnce(&mut Map<String, Value>),
 ) -> Result<(), ChangeError> {
-    let found = client.profile_state(&at.project, &at.profile).await?;
+    match &mount.holder {
+        Holder::Profile(name) => edit_profile(client, &mount.project, name, edit).await,
+        Holder::Instance(name) => match edit_devices(client, &mount.project, name, edit).await {
+            Err(ChangeError::NoInstance(_)) => Ok(()),
+            edited => edited,
+        },
+    }
+}
+
+async fn edit_profile(
+    client: &Client,
+    project: &ProjectName,
+    name: &str,
+    edit: impl FnOnce(&mut Map<String, Value>),
+) -> Result<(), ChangeError> {
+    let found = client.profile_state(project, name).await?;
     let Some((mut profile, etag)) = found else {
         return Ok(());
     };
@@ -126,9 +131,7 @@ async fn edit_profile(
     }
     let body = serde_json::json!({ "config": profile["config"], "devices": profile["devices"],
         "description": profile["description"] });
-    let operation = client
-        .update_profile(&at.project, &at.profile, body, &etag)
-        .await?;
+    let operation = client.update_profile(project, name, body, &etag).await?;
     match operation {
         Some(operation) => wait(client, &operation).await,
         None => Ok(()),
@@ -195,12 +198,17 @@ mod tests {
                 project: "shop".parse().unwrap(),
                 name: "web".parse().unwrap(),
             }],
-            devices: vec![ProfileDevice {
+            devices: [
+                Holder::Profile("with data".into()),
+                Holder::Instance("web".parse().unwrap()),
+            ]
+            .map(|holder| Mount {
                 project: "default".parse().unwrap(),
-                profile: "with data".into(),
+                holder,
                 device: "data".into(),
                 properties: Map::from_iter([("pool".to_owned(), Value::from("tank"))]),
-            }],
+            })
+            .into(),
         };
         let (key, text) = reattach.config().unwrap();
         assert_eq!(

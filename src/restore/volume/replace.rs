@@ -11,8 +11,8 @@ use crate::incus::{Attachments, Exportable, Mounter};
 use crate::model::ResourceName;
 use crate::progress::Task;
 use crate::temporary::{
-    InstanceAt, Mark, ProfileDevice, Reattach, Role, delete_volume, edit_volume, rename_volume,
-    repoint, stop, unmark_volume, volume_name,
+    InstanceAt, Mark, Reattach, Role, delete_volume, edit_volume, rename_volume, repoint, stop,
+    unmark_volume, volume_name,
 };
 
 /// The three volumes of a replacement, and what is attached to them.
@@ -100,7 +100,6 @@ impl Swap<'_> {
                 users: names.join(", "),
             });
         }
-        let profiles = attachments.profiles(&at.project, &at.pool, self.own.name());
         Ok(Reattach {
             start: running()
                 .map(|mounter| InstanceAt {
@@ -108,15 +107,7 @@ impl Swap<'_> {
                     name: mounter.name.clone(),
                 })
                 .collect(),
-            devices: profiles
-                .into_iter()
-                .map(|mount| ProfileDevice {
-                    project: mount.project,
-                    profile: mount.profile,
-                    device: mount.device,
-                    properties: mount.properties,
-                })
-                .collect(),
+            devices: attachments.mounts(&at.project, &at.pool, self.own.name()),
         })
     }
 
@@ -150,7 +141,8 @@ impl Swap<'_> {
         Ok(())
     }
 
-    /// Points devices that followed a rename back to the volume's own name.
+    /// Points devices that somebody added meanwhile, and that followed a rename, back to the volume's
+    /// own name.
     async fn point_to_own(&self, from: &Exportable) -> Result<(), RestoreError> {
         let client = &self.context.client;
         let attachments = client.attachments().await?;
