@@ -35,10 +35,8 @@ impl Importing<'_> {
         let to = &import.to;
         let (body, verdict) = self.open(passage).await?.split();
         let client = &context.client;
-        let sent = tokio::select! {
-            sent = client.import_backup(import, body) => sent,
-            () = context.cancel.cancelled() => return Err(RestoreError::Interrupted),
-        };
+        let sending = client.import_backup(import, body);
+        let sent = verdict.answer(sending, &context.cancel).await?;
         // Where the archive is bad the upload failed because of it, and the verdict is the reason.
         let (operation, contents) = match (sent, verdict.wait().await?) {
             (Ok(operation), Some(contents)) => (operation, contents),

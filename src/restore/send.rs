@@ -1,11 +1,12 @@
 //! From a stored archive to the server's import, checked on the way.
 //!
 //! The end of the stream is withheld until everything before it has been found right: an upload
-//! that is cut off before its end leaves nothing on the server.
+//! that is cut off before its end leaves nothing on the server. Once the end is on its way the server
+//! goes on whether or not anybody waits for its answer, so that an upload is only broken off before.
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use bytes::{Bytes as Chunk, BytesMut};
 use futures_util::stream;
@@ -14,7 +15,7 @@ use tokio::sync::mpsc;
 use super::error::RestoreError;
 use crate::archive::Passage;
 use crate::model::Version;
-use crate::progress::Task;
+use crate::progress::{Cancel, Task};
 use crate::retrieve::{self, Damage};
 use crate::target::{Manifest, Opened};
 
@@ -22,6 +23,23 @@ use crate::target::{Manifest, Opened};
 const WAITING: usize = 8;
 /// How large a chunk is.
 const CHUNK: usize = 256 * 1024;
+
+/// Whether the end of a body may be sent: what is settled first holds.
+#[derive(Debug, Clone, Default)]
+struct End(Arc<AtomicU8>);
+
+impl End {
+    const OPEN: u8 = 0;
+    const RELEASED: u8 = 1;
+    const WITHDRAWN: u8 = 2;
+
+    /// Settles it, unless the opposite is settled already.
+    fn settle(&self, as_what: u8) -> bool {
+        let (before, after) = (Ordering::AcqRel, Ordering::Acquire);
+        let settled = self.0.compare_exchange(Self::OPEN, as_what, before, after);
+        settled.is_ok() || settled == Err(as_what)
+    }
+}
 
 /// What a stored archive is opened with.
 pub(super) struct Source {
@@ -41,9 +59,28 @@ pub(super) struct Verdict<C> {
     worker: tokio::task::JoinHandle<Result<C, Damage>>,
     version: Version,
     unwanted: Arc<AtomicBool>,
+    end: End,
 }
 
 impl<C> Verdict<C> {
+    /// Waits for the server's answer to the upload; gives it up when `cancel` comes before the end of
+    /// the body is on its way.
+    pub(super) async fn answer<T>(
+        &self,
+        sending: impl Future<Output = T>,
+        cancel: &Cancel,
+    ) -> Result<T, RestoreError> {
+        tokio::pin!(sending);
+        tokio::select! {
+            sent = &mut sending => return Ok(sent),
+            () = cancel.cancelled() => {}
+        }
+        if self.end.settle(End::WITHDRAWN) {
+            return Err(RestoreError::Interrupted);
+        }
+        Ok(sending.await)
+    }
+
     /// What the archive holds, or what is wrong with it.
     ///
     /// `Ok(None)` when the server stopped listening first: then its answer says why.
@@ -78,10 +115,13 @@ impl<C: Send + 'static> Upload<C> {
         let (sender, chunks) = mpsc::channel(WAITING);
         let unwanted = Arc::new(AtomicBool::new(false));
         let gone = unwanted.clone();
+        let end = End::default();
+        let ours = end.clone();
         let worker = tokio::task::spawn_blocking(move || {
             let withhold = Withhold {
                 sender: sender.clone(),
                 unwanted: gone,
+                end: ours,
                 held: BytesMut::with_capacity(2 * CHUNK),
             };
             let read = write(withhold).and_then(|(withhold, contents)| {
@@ -100,6 +140,7 @@ impl<C: Send + 'static> Upload<C> {
                 worker,
                 version,
                 unwanted,
+                end,
             },
         }
     }
@@ -131,6 +172,7 @@ fn read<P: Passage<Withhold>>(
 pub(super) struct Withhold {
     sender: mpsc::Sender<io::Result<Chunk>>,
     unwanted: Arc<AtomicBool>,
+    end: End,
     held: BytesMut,
 }
 
@@ -146,6 +188,9 @@ impl Withhold {
     }
 
     fn release(mut self) -> io::Result<()> {
+        if !self.end.settle(End::RELEASED) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         let rest = self.held.split().freeze();
         self.send(rest)
     }

@@ -191,6 +191,7 @@ fn create(#[case] fault: &'static str, #[case] lts60: i32, #[case] lts70: i32) {
 #[case::unavailable("unavailable:3", 0)]
 #[case::restart_at_the_import("restart:POST /1.0/instances$", 1)]
 #[case::restart_during_the_import("restart:GET /wait", 0)]
+#[case::interrupted_when_all_is_sent("late:POST /1.0/instances$", 130)]
 #[case::import_fails("fail:Restoring backup:the disk is on fire", 1)]
 fn restores(
     #[case] fault: &'static str,

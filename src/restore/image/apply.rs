@@ -120,10 +120,8 @@ async fn upload(
     let body = Upload::spawn(work.stored.id.version, |out| sending.write(out));
     let (body, verdict) = body.split();
     let client = &context.client;
-    let sent = tokio::select! {
-        sent = client.upload_image(&work.project, &upload, body) => sent,
-        () = context.cancel.cancelled() => return Err(RestoreError::Interrupted),
-    };
+    let sending = client.upload_image(&work.project, &upload, body);
+    let sent = verdict.answer(sending, &context.cancel).await?;
     // Where the image is damaged the upload failed because of it, and the verdict is the reason.
     let operation = match (sent, verdict.wait().await?) {
         (Ok(operation), _) => operation,

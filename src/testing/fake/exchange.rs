@@ -47,7 +47,14 @@ pub(super) async fn answer(
         body,
         series: shared.series,
     };
-    match decide(shared, &asked) {
+    let late = shared
+        .state()
+        .take_fault(|fault| fault.delays(&asked.method, &asked.path));
+    let answer = decide(shared, &asked);
+    if late.is_some() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    match answer {
         Answer::Reset => Err(std::io::Error::other("a fault: the connection is dropped")),
         Answer::Json(code, value) => {
             // Whoever waits for an operation is not answered at once while it runs.

@@ -18,6 +18,7 @@
 //! | `flipped:BYTE` | one bit of an export is another |
 //! | `stall:BYTES` | the body of an export stops and never ends |
 //! | `slow:BYTES` | bodies of exports come at so many bytes a second, from now on |
+//! | `late:METHOD PATH` | the request is done at once and answered a second later |
 //! | `import-refused:BYTES` | the import is refused after so much of it came |
 //!
 //! PATH is a part of the path, or its end where it ends in `$`; OPERATION is a part of the
@@ -58,6 +59,9 @@ pub enum Fault {
     Stall(usize),
     /// Bodies of exports come at this many bytes a second.
     Slow(usize),
+    /// The next request of this method whose path contains this text is done at once and answered a
+    /// second later.
+    Late(&'static str, &'static str),
     /// The next import is refused after this many bytes of it.
     ImportRefused(usize),
 }
@@ -103,6 +107,7 @@ impl Fault {
             "flipped" => Self::FlipBit(number()?),
             "stall" => Self::Stall(number()?),
             "slow" => Self::Slow(number()?),
+            "late" => request(rest).map(|(method, path)| Self::Late(method, path))?,
             "import-refused" => Self::ImportRefused(number()?),
             _ => return None,
         })
@@ -118,6 +123,11 @@ impl Fault {
             Self::Unavailable(_) => true,
             _ => false,
         }
+    }
+
+    /// Whether it delays the answer to a request.
+    pub(super) fn delays(&self, method: &str, path: &str) -> bool {
+        matches!(self, Self::Late(of, at) if method == *of && is_at(path, at))
     }
 
     /// Whether it strikes an operation.
@@ -193,6 +203,7 @@ mod tests {
     #[case("flipped:9", Some(Fault::FlipBit(9)))]
     #[case("stall:9", Some(Fault::Stall(9)))]
     #[case("slow:9", Some(Fault::Slow(9)))]
+    #[case("late:POST /instances", Some(Fault::Late("POST", "/instances")))]
     #[case("import-refused:9", Some(Fault::ImportRefused(9)))]
     #[case("truncated", None)]
     #[case("truncated:x", None)]
