@@ -54,6 +54,16 @@ struct Buffers {
     packed: Vec<u8>,
 }
 
+impl Buffers {
+    /// As large as they become: what grows is there twice while it is moved.
+    fn new() -> Self {
+        Self {
+            plain: Vec::with_capacity(FRAME),
+            packed: Vec::with_capacity(zstd::zstd_safe::compress_bound(FRAME)),
+        }
+    }
+}
+
 struct Job {
     buffers: Buffers,
     answer: SyncSender<io::Result<Buffers>>,
@@ -114,10 +124,11 @@ impl<W: Write + Send + 'static> FrameWriter<W> {
         let workers = threads.get().min(WORKERS);
         let (jobs, queue) = sync_channel::<Job>(1);
         let (order, ordered) = sync_channel(workers);
-        let (returns, free) = sync_channel(workers + 3);
-        for _ in 0..workers + 2 {
+        let (returns, free) = sync_channel(workers + 2);
+        // One with each worker and one that is written, beside the one that is filled.
+        for _ in 0..=workers {
             // The channel has room for every buffer there is.
-            let _ = returns.send(Buffers::default());
+            let _ = returns.send(Buffers::new());
         }
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..workers {
@@ -138,7 +149,7 @@ impl<W: Write + Send + 'static> FrameWriter<W> {
             writer,
         };
         let mode = Mode::Zstd {
-            current: Buffers::default(),
+            current: Buffers::new(),
             threads,
         };
         Ok(Self { mode })
@@ -248,9 +259,6 @@ fn work(queue: &Mutex<Receiver<Job>>, compressor: &mut zstd::bulk::Compressor<'_
             return;
         };
         buffers.packed.clear();
-        buffers
-            .packed
-            .reserve(zstd::zstd_safe::compress_bound(buffers.plain.len()));
         let packed = compressor.compress_to_buffer(&buffers.plain, &mut buffers.packed);
         // A writer that has stopped does not take it.
         let _ = answer.send(packed.map(|_| buffers));

@@ -15,8 +15,10 @@ use crate::model::CompressionChoice;
 use crate::progress::{Cancel, Task};
 use crate::target::{DraftFile, Written};
 
-/// How many chunks of the stream may wait to be compressed.
-const WAITING: usize = 16;
+/// How much of the stream is handed on at once: to wake a thread costs as much as to copy a chunk.
+const BATCH: usize = 1024 * 1024;
+/// How many batches may wait to be compressed.
+const WAITING: usize = 2;
 
 /// What a passage hands an archive on to: compression, and then the file.
 pub(super) type Frames = FrameWriter<Box<dyn DraftFile>>;
@@ -32,7 +34,7 @@ pub(super) struct StoredArchive<C> {
 
 /// A part of the stream, or its proper end: a channel that closes without one was cut off.
 enum Part {
-    Data(Chunk),
+    Data(Vec<Chunk>),
     End,
 }
 
@@ -58,22 +60,28 @@ pub(super) struct Sink<T> {
 /// What comes to a worker.
 pub(super) struct Incoming {
     parts: mpsc::Receiver<Part>,
+    batch: std::vec::IntoIter<Chunk>,
     received: u64,
 }
 
 impl Incoming {
     /// The next chunk; nothing at the proper end. Blocks.
     pub(super) fn next(&mut self) -> Result<Option<Chunk>, BackupError> {
-        match self.parts.blocking_recv() {
-            Some(Part::Data(chunk)) => {
+        loop {
+            if let Some(chunk) = self.batch.next() {
                 self.received += chunk.len() as u64;
-                Ok(Some(chunk))
+                return Ok(Some(chunk));
             }
-            Some(Part::End) => Ok(None),
-            None => Err(BackupError::CutOff {
-                received: self.received,
-                cause: None,
-            }),
+            match self.parts.blocking_recv() {
+                Some(Part::Data(batch)) => self.batch = batch.into_iter(),
+                Some(Part::End) => return Ok(None),
+                None => {
+                    return Err(BackupError::CutOff {
+                        received: self.received,
+                        cause: None,
+                    });
+                }
+            }
         }
     }
 }
@@ -99,6 +107,7 @@ impl<T: Send + 'static> Sink<T> {
         let (parts, incoming) = mpsc::channel(WAITING);
         let incoming = Incoming {
             parts: incoming,
+            batch: Vec::new().into_iter(),
             received: 0,
         };
         let worker = tokio::task::spawn_blocking(move || work(incoming));
@@ -122,27 +131,39 @@ impl<T: Send + 'static> Sink<T> {
         S: Stream<Item = Result<Chunk, incus::Error>> + Unpin,
     {
         let mut received = 0;
+        let mut batch = Vec::new();
+        let mut size = 0;
         loop {
             let next = tokio::select! {
                 next = tokio::time::timeout(self.idle, stream.next()) => next,
                 () = cancel.cancelled() => return Err(BackupError::Interrupted),
             };
-            match next {
+            let end = match next {
                 Err(_) => return Err(BackupError::Stalled(self.idle.as_secs())),
-                Ok(None) => return Ok(received),
-                Ok(Some(Err(cause))) => {
-                    return Err(BackupError::CutOff {
-                        received,
-                        cause: Some(cause),
-                    });
-                }
                 Ok(Some(Ok(chunk))) => {
-                    let size = chunk.len() as u64;
-                    if self.parts.send(Part::Data(chunk)).await.is_err() {
-                        return Ok(received);
+                    size += chunk.len();
+                    batch.push(chunk);
+                    if size < BATCH {
+                        continue;
                     }
-                    received += size;
-                    task.advance(size);
+                    None
+                }
+                Ok(None) => Some(Ok(())),
+                Ok(Some(Err(cause))) => Some(Err(cause)),
+            };
+            let sent = self.parts.send(Part::Data(std::mem::take(&mut batch)));
+            if sent.await.is_err() {
+                return Ok(received);
+            }
+            let size = std::mem::take(&mut size) as u64;
+            received += size;
+            task.advance(size);
+            match end {
+                None => {}
+                Some(Ok(())) => return Ok(received),
+                Some(Err(cause)) => {
+                    let cause = Some(cause);
+                    return Err(BackupError::CutOff { received, cause });
                 }
             }
         }

@@ -249,8 +249,8 @@ fn run<P: Program>(arguments: P) -> Exit {
         tell(&Message::error(&error));
         return Exit::Failed;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    // One thread for everything that waits; what computes has threads of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let runtime = match runtime {
