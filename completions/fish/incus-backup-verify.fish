@@ -3,7 +3,10 @@ complete -c incus-backup-verify -l project -d 'Only this project [default: all]'
 complete -c incus-backup-verify -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-verify -s V -l version -d 'Only this version; without a value, print that of the program' -r
 complete -c incus-backup-verify -l older-than -d 'Only what has not been checked so thoroughly for this long: 7d, 36h, 2w' -r
-complete -c incus-backup-verify -l level -d 'How thoroughly: quick or full' -r
+complete -c incus-backup-verify -l level -d 'How thoroughly: quick, full or drill' -r
+complete -c incus-backup-verify -l remote -d 'Where copies are drilled [default: the default remote]' -r
+complete -c incus-backup-verify -l pool -d 'The pool that copies are restored to [default: the one of the backup]' -r
+complete -c incus-backup-verify -l drill-timeout -d 'How long a copy may take to run, and its command to end [default: 300]' -r
 complete -c incus-backup-verify -l parallel -d 'Versions at a time [default: the number of cores]' -r
 complete -c incus-backup-verify -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-verify -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
@@ -16,6 +19,8 @@ complete -c incus-backup-verify -s c -l columns -d 'The columns of tables and CS
 complete -c incus-backup-verify -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-verify -l latest -d 'Only the newest version of each'
+complete -c incus-backup-verify -s n -l dry-run -d 'Show the plan and change nothing'
+complete -c incus-backup-verify -s y -l yes -d 'Do not ask'
 complete -c incus-backup-verify -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-verify -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-verify -l debug -d 'Log every request and decision'

@@ -24,7 +24,7 @@ pub use frames::{Compression, FrameTotals, FrameWriter, decoder};
 pub use index::{ContentType, Index, Needs};
 pub use pass::{Contents, Pass};
 pub use passage::{Passage, Raw};
-pub use references::{Reference, References};
+pub use references::{Devices, Reference, References, is_own};
 pub use rekey::Rekeying;
 pub use relocate::{OriginalVolume, Relocation};
 pub use rewrite::{Edit, Identity, Original, Placement, is_identity};

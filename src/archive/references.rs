@@ -26,6 +26,27 @@ pub struct References {
     /// is not taken out but made to be none: else the profile's would appear in its stead, such as a
     /// NIC on a network that the instance was never on.
     pub of_profiles: BTreeSet<String>,
+    /// Which devices stay at all.
+    pub devices: Devices,
+}
+
+/// Which devices of an instance stay.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Devices {
+    /// All of them, but for those on what is lost.
+    #[default]
+    All,
+    /// Those that no other instance, and nothing of the host, can be reached by.
+    Own,
+}
+
+/// Whether a device is the instance's alone: its root disk, or its TPM.
+pub fn is_own(device: &Value) -> bool {
+    match text(device, "type") {
+        Some("disk") => text(device, "path") == Some("/"),
+        Some("tpm" | "none") => true,
+        _ => false,
+    }
 }
 
 impl References {
@@ -76,6 +97,9 @@ impl References {
     }
 
     fn rewrite_devices(&self, devices: &mut Mapping) {
+        if self.devices == Devices::Own {
+            devices.retain(|_, device| is_own(device));
+        }
         let mut lost = Vec::new();
         for (name, device) in devices.iter_mut() {
             self.rename(device);

@@ -36,6 +36,17 @@ impl<W> Approved<W> {
         self.steps
     }
 
+    /// Approves what doing a step of this plan consists of, such as the restore of a copy that the
+    /// user agreed to have made and removed again.
+    pub fn covers<V>(&self, plan: Plan<V>) -> Approved<V> {
+        Approved { steps: plan.steps }
+    }
+
+    /// The steps, in the order of the plan.
+    pub fn steps(&self) -> &[Step<W>] {
+        &self.steps
+    }
+
     /// Takes out the steps of one sort, with the steps about `kind` that need nothing, in their order:
     /// a plan for several operations was agreed to as a whole.
     pub fn part<V>(&mut self, kind: Kind, mut sort: impl FnMut(W) -> Result<V, W>) -> Approved<V> {

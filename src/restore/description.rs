@@ -105,7 +105,7 @@ impl Description {
     }
 
     /// The instance, as the API described it.
-    pub(super) fn instance(&self) -> &Value {
+    pub fn instance(&self) -> &Value {
         &self.instance
     }
 

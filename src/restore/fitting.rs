@@ -8,7 +8,7 @@ use super::gather::{Facts, Server};
 use super::lacking::Lacking;
 use super::mapping::{Lost, Saved};
 use super::request::Request;
-use crate::archive::{Reference, References};
+use crate::archive::{Devices, Reference, References};
 use crate::model::PoolName;
 use crate::target::Manifest;
 
@@ -164,6 +164,10 @@ impl Look<'_> {
             .taken_out_of(names, self.lost());
         fitting.references = References {
             of_profiles,
+            devices: match self.lost() {
+                Lost::Isolate => Devices::Own,
+                Lost::Refuse | Lost::Drop => Devices::All,
+            },
             ..names
         };
         let networks: BTreeSet<&str> = used

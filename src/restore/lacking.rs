@@ -57,7 +57,7 @@ impl Lacking {
 
     /// Has the devices taken out that need what is not there, if that was asked for.
     pub(super) fn taken_out_of(&self, mut names: References, lost: Lost) -> References {
-        if lost == Lost::Drop {
+        if lost != Lost::Refuse {
             names.lost_networks.extend(self.networks.iter().cloned());
             names.lost_volumes.extend(self.volumes.iter().cloned());
         }

@@ -31,6 +31,8 @@ pub enum Lost {
     Refuse,
     /// They are taken out.
     Drop,
+    /// So are all others but the instance's own: nothing else is to be touched by it.
+    Isolate,
 }
 
 /// What becomes of profiles that are not there.

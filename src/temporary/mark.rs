@@ -5,7 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::model::{InstanceName, InvalidName, InvalidOwner, Liveness, Owner, ResourceName, RunId};
+use crate::model::{
+    InstanceName, InvalidName, InvalidOwner, Liveness, Owner, ProjectName, ResourceName, RunId,
+};
 
 /// The configuration key that names the run and process that made an instance.
 const OWNER: &str = "user.incus-backup";
@@ -23,6 +25,8 @@ const PREFIX: &str = "incus-backup-tmp-";
 pub enum Role {
     /// A copy that is exported and deleted.
     Copy,
+    /// A restored copy that is started to see it run, or the project that it is in.
+    Drill,
     /// A restored instance that has not yet taken the name of the one it replaces.
     Incoming,
     /// An instance that is being replaced; it was running.
@@ -37,6 +41,7 @@ impl Role {
     fn as_str(self) -> &'static str {
         match self {
             Self::Copy => "copy",
+            Self::Drill => "drill",
             Self::Incoming => "incoming",
             Self::AsideRunning => "aside-running",
             Self::AsideStopped => "aside-stopped",
@@ -109,6 +114,7 @@ where
         let text = |key: &str| config.get(key).map(String::as_str).unwrap_or_default();
         let role = match text(ROLE) {
             "copy" => Role::Copy,
+            "drill" => Role::Drill,
             "incoming" => Role::Incoming,
             "aside-running" => Role::AsideRunning,
             "aside-stopped" => Role::AsideStopped,
@@ -126,6 +132,16 @@ where
 /// The name of a run's `number`th temporary instance.
 pub fn instance_name(run: &RunId, number: usize) -> Result<InstanceName, InvalidName> {
     format!("{PREFIX}{}-{number}", run.short()).parse()
+}
+
+/// The name of a run's `number`th temporary project.
+pub fn project_name(run: &RunId, number: usize) -> Result<ProjectName, InvalidName> {
+    format!("{PREFIX}{}-{number}", run.short()).parse()
+}
+
+/// Whether a project has a name that [`project_name`] gives.
+pub(super) fn is_temporary(project: &ProjectName) -> bool {
+    project.as_str().starts_with(PREFIX)
 }
 
 /// The name of a run's `number`th temporary volume.
@@ -164,6 +180,7 @@ mod tests {
         let owner = Owner::current(&RunId::begin());
         for role in [
             Role::Copy,
+            Role::Drill,
             Role::Incoming,
             Role::AsideRunning,
             Role::AsideStopped,

@@ -10,6 +10,7 @@ mod guard;
 mod mark;
 mod pause;
 mod permit;
+mod project;
 mod reattach;
 mod remedy;
 mod sweep;
@@ -23,10 +24,11 @@ pub use change::{
 pub use guard::{GuardError, GuardProgram, guard};
 pub use mark::{
     InvalidMark, MARK_KEYS, Mark, Role, backup_name, instance_name, is_left_over_backup, is_marked,
-    is_of_a_mark, volume_name,
+    is_of_a_mark, project_name, volume_name,
 };
 pub use pause::{Pause, PauseError};
 pub use permit::{before, close_project, open_project, takes_volatile_keys};
+pub use project::{create_project, remove_project, sweep_projects};
 pub use reattach::{InstanceAt, Reattach, VolumeAt, repoint};
 pub use remedy::{Found, Remedy, remedies};
 pub use sweep::sweep;

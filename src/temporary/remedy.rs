@@ -87,7 +87,7 @@ pub fn remedies<N: Clone + Eq>(found: &[Found<N>], exists: impl Fn(&N) -> bool) 
                 });
             }
             Role::Paused => first.push(Remedy::Resume(name.clone())),
-            Role::Copy | Role::Incoming => first.push(Remedy::Delete(name.clone())),
+            Role::Copy | Role::Drill | Role::Incoming => first.push(Remedy::Delete(name.clone())),
             Role::AsideRunning | Role::AsideStopped => {
                 let start = mark.role == Role::AsideRunning;
                 let (aside, own) = (name.clone(), mark.name.clone());

@@ -134,6 +134,8 @@ pub struct FindingRow {
     pub good_version: Option<Version>,
     /// What it takes in the target.
     pub stored_size: Bytes,
+    /// How long it took to restore it until it ran, where it was drilled.
+    pub restore_ms: Option<u64>,
     /// How long the check took.
     pub duration_ms: u64,
 }
@@ -160,6 +162,9 @@ impl FindingRow {
             error,
             good_version: finding.good_version,
             stored_size: finding.stored.stored_size,
+            restore_ms: finding
+                .restored_within
+                .map(|within| u64::try_from(within.as_millis()).unwrap_or(u64::MAX)),
             duration_ms: u64::try_from(finding.duration.as_millis()).unwrap_or(u64::MAX),
         }
     }
@@ -193,6 +198,10 @@ impl Record for FindingRow {
             }),
             column("stored_size", Shown::Always, |row| {
                 Cell::Size(row.stored_size)
+            }),
+            column("restore_ms", Shown::Unless(""), |row| {
+                let within = row.restore_ms.map(Duration::from_millis);
+                within.map_or(Cell::Empty, Cell::Duration)
             }),
             column("duration_ms", Shown::Always, |row| {
                 Cell::Duration(Duration::from_millis(row.duration_ms))

@@ -8,5 +8,5 @@ mod run;
 mod select;
 
 pub use check::{Unreadable, full, quick};
-pub use run::{Finding, Found, Options, run};
+pub use run::{Finding, Found, Options, name_good_ones, run};
 pub use select::{Due, Latest, select};

@@ -33,6 +33,8 @@ pub struct Finding {
     /// The newest other version of the resource that restores, where this one is damaged: one that
     /// was found good now, or else one that is complete as far as is known.
     pub good_version: Option<Version>,
+    /// How long it took to restore it until it ran, where it was drilled.
+    pub restored_within: Option<Duration>,
     /// How long it took.
     pub duration: Duration,
 }
@@ -96,6 +98,7 @@ fn finding(stored: &Stored, level: CheckLevel, (verdict, duration): (Found, Dura
         level,
         found: verdict,
         good_version: None,
+        restored_within: None,
         duration,
     }
 }
@@ -137,7 +140,7 @@ fn one(
 }
 
 /// Says of each damaged version which other one of its resource restores.
-fn name_good_ones(mut found: Vec<Finding>, all: &[Stored]) -> Vec<Finding> {
+pub fn name_good_ones(mut found: Vec<Finding>, all: &[Stored]) -> Vec<Finding> {
     let mut verdicts: BTreeMap<(SourceName, ResourceId, Version), bool> = BTreeMap::new();
     for finding in &found {
         let id = &finding.stored.id;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each row may use the rows before it; modules of one row do not see each other.
-const ROWS: [&[&str]; 6] = [
+const ROWS: [&[&str]; 7] = [
     &["model", "progress"],
     &[
         "incus",
@@ -16,6 +16,7 @@ const ROWS: [&[&str]; 6] = [
     ],
     &["plan", "temporary", "retrieve"],
     &["backup", "restore", "config", "list", "verify", "prune"],
+    &["drill"],
     &["ui"],
     &["cli"],
 ];

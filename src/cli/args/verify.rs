@@ -4,21 +4,24 @@ use std::num::NonZeroUsize;
 
 use clap::Parser;
 
-use super::{Chosen, Rows, TargetChoice, Verbosity};
+use super::{Answers, Chosen, Rows, TargetChoice, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
-use crate::model::{CheckLevel, Version};
+use crate::model::{CheckLevel, PoolName, Version};
 use crate::retention::Within;
 
 const EXAMPLES: &str = "Examples:
   incus-backup-verify
   incus-backup-verify web --latest --level full
   incus-backup-verify --older-than 7d --format json
-  incus-backup-verify --type volume --from prod";
+  incus-backup-verify --type volume --from prod
+  incus-backup-verify web --latest --level drill --remote lab: --pool fast";
 
 /// Check whether what a target holds is what was stored
 ///
 /// `quick` looks at manifests, required files and sizes; `full` compares every checksum and reads
-/// every archive to its end. When and how a version was checked is recorded beside it, and shown by
+/// every archive to its end; `drill` then restores each instance as a copy into a temporary project of a
+/// server, without networks and volumes, starts it, runs the command of its `user.backup.drill` in it,
+/// and removes it again. When and how a version was checked is recorded beside it, and shown by
 /// `list`. Damage ends in exit status 4, with what is damaged, how, and which other version restores.
 #[derive(Debug, Parser)]
 #[command(name = "incus-backup-verify", disable_version_flag = true, after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"))]
@@ -41,15 +44,27 @@ pub struct Verify {
     /// Only what has not been checked so thoroughly for this long: 7d, 36h, 2w
     #[arg(long, value_name = "DURATION")]
     pub older_than: Option<Within>,
-    /// How thoroughly: quick or full
+    /// How thoroughly: quick, full or drill
     #[arg(long, value_name = "LEVEL", default_value = "full")]
     pub level: CheckLevel,
+    /// Where copies are drilled [default: the default remote]
+    #[arg(long, value_name = "REMOTE:")]
+    pub remote: Option<String>,
+    /// The pool that copies are restored to [default: the one of the backup]
+    #[arg(long, value_name = "POOL")]
+    pub pool: Option<PoolName>,
+    /// How long a copy may take to run, and its command to end [default: 300]
+    #[arg(long, value_name = "SECONDS")]
+    pub drill_timeout: Option<u64>,
     /// Versions at a time [default: the number of cores]
     #[arg(long, value_name = "N")]
     pub parallel: Option<NonZeroUsize>,
     /// Where
     #[command(flatten)]
     pub target: TargetChoice,
+    /// What is answered before it is asked
+    #[command(flatten)]
+    pub answers: Answers,
     /// Output
     #[command(flatten)]
     pub rows: Rows,

@@ -1,16 +1,25 @@
 //! `incus-backup-verify`.
 
 use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::report::tell;
 use super::source::chosen;
 use crate::cli::args::Verify;
-use crate::cli::context::{Context, blocking, cores};
+use crate::cli::context::{Agreed, Context, blocking, cores};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{CommandError, exit_of_findings};
+use crate::drill;
+use crate::incus::Client;
 use crate::model::{CheckLevel, Version};
+use crate::plan::Approved;
+use crate::target::{Stored, Target};
 use crate::ui::{Columns, FindingRow, Message, Output, View, write_rows};
-use crate::verify::{Due, Finding, Found, Latest, Options, run, select};
+use crate::verify::{Due, Finding, Found, Latest, Options, name_good_ones, run, select};
+
+/// How long a copy may take to run, in seconds.
+const DRILL_TIMEOUT: u64 = 300;
 
 /// Checks what a target holds.
 pub(in crate::cli) async fn verify(context: &Context, args: Verify) -> Result<Exit, CommandError> {
@@ -22,10 +31,7 @@ pub(in crate::cli) async fn verify(context: &Context, args: Verify) -> Result<Ex
         return Ok(Exit::Done);
     }
     let columns = Columns::<FindingRow>::choose(args.rows.columns.as_deref())?;
-    if args.level == CheckLevel::Drill {
-        let text = "drills are not there yet; --level full reads everything that is stored";
-        return Err(CommandError::Usage(text.to_owned()));
-    }
+    refuse_what_only_drills_take(&args)?;
     let target = context.target(&args.target).await?;
     let all = chosen(context, &target, &args.chosen).await?;
     let mut wanted = all.clone();
@@ -46,15 +52,117 @@ pub(in crate::cli) async fn verify(context: &Context, args: Verify) -> Result<Ex
         Latest::All
     };
     let wanted = select(wanted, args.level, due, Version::now().timestamp(), latest);
+    let drill = match args.level {
+        CheckLevel::Drill => match prepare(context, &args, &wanted).await? {
+            Prepared::DryRun => return Ok(Exit::Done),
+            Prepared::Nothing => None,
+            Prepared::Drill(drill) => Some(drill),
+        },
+        CheckLevel::Quick | CheckLevel::Full => None,
+    };
     let options = Options {
-        level: args.level,
+        level: args.level.min(CheckLevel::Full),
         parallel: args.parallel.unwrap_or_else(cores),
     };
     let (progress, cancel) = (context.progress.clone(), context.cancel.clone());
-    let found =
-        blocking(move || run(&target, (wanted, &all), options, &*progress, &cancel)).await?;
+    let from = target.clone();
+    let (mut found, all) = blocking(move || {
+        let found = run(&from, (wanted, &all), options, &*progress, &cancel);
+        (found, all)
+    })
+    .await?;
+    if let Some(agreed) = drill {
+        drill_found(context, &args, (target, agreed), &mut found).await;
+        found = name_good_ones(found, &all);
+    }
     write(context, &args, &columns, &found)?;
     Ok(exit_of_findings(&found))
+}
+
+/// Drills what was found good.
+async fn drill_found(
+    context: &Context,
+    args: &Verify,
+    (target, (approved, client)): (Arc<dyn Target>, AgreedDrill),
+    found: &mut [Finding],
+) {
+    let run = drill::Context {
+        client,
+        target,
+        run: context.run.clone(),
+        owner: context.owner.clone(),
+        pool: args.pool.clone(),
+        timeout: Duration::from_secs(args.drill_timeout.unwrap_or(DRILL_TIMEOUT)),
+        progress: context.progress.clone(),
+        cancel: context.cancel.clone(),
+    };
+    drill::run(&run, approved, found).await;
+}
+
+/// The versions whose drill was agreed to, and the server that it is on.
+type AgreedDrill = (Approved<Stored>, Arc<Client>);
+
+/// What only drills can take is not passed over in silence.
+fn refuse_what_only_drills_take(args: &Verify) -> Result<(), CommandError> {
+    let given = [
+        (args.remote.is_some(), "--remote"),
+        (args.pool.is_some(), "--pool"),
+        (args.drill_timeout.is_some(), "--drill-timeout"),
+        (args.answers.dry_run, "--dry-run"),
+    ];
+    let given = given.into_iter().find(|(given, _)| *given);
+    match given {
+        Some((_, flag)) if args.level != CheckLevel::Drill => Err(CommandError::Usage(format!(
+            "{flag} is for --level drill: the other levels change nothing"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// What came of asking about a drill.
+enum Prepared {
+    /// It was shown, and that was all.
+    DryRun,
+    /// No instance is among what is checked.
+    Nothing,
+    /// The user agreed.
+    Drill(AgreedDrill),
+}
+
+/// Shows what will be drilled, and asks.
+async fn prepare(
+    context: &Context,
+    args: &Verify,
+    wanted: &[Stored],
+) -> Result<Prepared, CommandError> {
+    let config = context.config()?;
+    let remote = match args.remote.as_deref().map(|text| config.split(text)) {
+        None => config.default_remote(),
+        Some(Ok((remote, ""))) => remote,
+        Some(Ok((remote, name))) => {
+            let text = format!("`{remote}:{name}` is not a remote; it is written as `{remote}:`");
+            return Err(CommandError::Usage(text));
+        }
+        Some(Err(error)) => return Err(error.into()),
+    };
+    let plan = drill::plan(wanted, &remote);
+    let count = plan.rows().filter(|row| row.action.changes()).count();
+    if count > 0 && count < wanted.len() {
+        let text = "only instances are drilled; everything else is checked as `full`";
+        context.progress.warn(text);
+    }
+    let question = format!("Restore {count} of these on `{remote}:`, to see them run?");
+    match context
+        .agree(plan, question, &args.answers, &args.rows)
+        .await?
+    {
+        Agreed::DryRun { .. } => Ok(Prepared::DryRun),
+        Agreed::Nothing(_) => Ok(Prepared::Nothing),
+        Agreed::Approved(approved) => {
+            let client = Arc::new(context.connect(&config, &remote).await?);
+            Ok(Prepared::Drill((approved, client)))
+        }
+    }
 }
 
 fn write(

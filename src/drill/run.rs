@@ -1,0 +1,148 @@
+//! Drills what was found good, one after the other.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::attempt::{Attempt, Drilled};
+use super::error::DrillError;
+use crate::incus::Client;
+use crate::model::{Check, CheckLevel, Owner, PoolName, RunId, Version};
+use crate::plan::{Approved, Failure, Step};
+use crate::progress::{Cancel, Progress};
+use crate::target::{Stored, StoredId, Target};
+use crate::temporary::{
+    Mark, Role, create_project, instance_name, project_name, remove_project, sweep_projects,
+};
+use crate::verify::{Finding, Found};
+
+/// What a whole run shares.
+pub struct Context {
+    /// The server.
+    pub client: Arc<Client>,
+    /// Where from.
+    pub target: Arc<dyn Target>,
+    /// The run.
+    pub run: RunId,
+    /// Its process.
+    pub owner: Owner,
+    /// The pool that the copies are restored to, where it is not that of their backups.
+    pub pool: Option<PoolName>,
+    /// How long a copy may take to run, and its command to end.
+    pub timeout: Duration,
+    /// Who listens.
+    pub progress: Arc<dyn Progress>,
+    /// Who may stop it.
+    pub cancel: Cancel,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Context")
+            .field("run", &self.run)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Drills the approved versions of which the full check found nothing wrong.
+///
+/// First what killed drills left on the server is removed. Each copy is gone before the next is made.
+pub async fn run(context: &Context, approved: Approved<Stored>, findings: &mut [Finding]) {
+    if let Err(error) = sweep_projects(&context.client, &*context.progress).await {
+        let text = format!("cannot look for what earlier drills left: {error}");
+        context.progress.warn(&text);
+    }
+    let mut of_each: BTreeMap<StoredId, &mut Finding> = findings
+        .iter_mut()
+        .map(|finding| (finding.stored.id.clone(), finding))
+        .collect();
+    let versions = approved.steps().iter().filter_map(Step::work_of);
+    for (number, stored) in (1..).zip(versions) {
+        let Some(finding) = of_each.get_mut(&stored.id) else {
+            continue;
+        };
+        if !matches!(finding.found, Found::Good) {
+            continue;
+        }
+        finding.level = CheckLevel::Drill;
+        if context.cancel.is_cancelled() {
+            finding.found = Found::Interrupted;
+            continue;
+        }
+        let begun = Instant::now();
+        let drilled = one(context, &approved, (stored, number)).await;
+        finding.duration += begun.elapsed();
+        settle(context, finding, drilled).await;
+    }
+}
+
+/// Makes the project, drills in it, and removes it, whatever happened.
+async fn one(
+    context: &Context,
+    approved: &Approved<Stored>,
+    (stored, number): (&Stored, usize),
+) -> Result<Drilled, DrillError> {
+    let client = &context.client;
+    let project = project_name(&context.run, number)?;
+    let name = instance_name(&context.run, number)?;
+    let mark = Mark {
+        owner: context.owner.clone(),
+        role: Role::Drill,
+        name: name.clone(),
+    };
+    let requires = stored.manifest.as_ref().map(|manifest| &manifest.requires);
+    let profiles = requires.map_or(&[][..], |requires| &requires.profiles);
+    let attempt = Attempt {
+        context,
+        approved,
+        stored,
+        project: &project,
+        name: &name,
+        mark: &mark,
+    };
+    let drilled = match create_project(client, &project, &mark, profiles).await {
+        Ok(()) => Box::pin(attempt.drill()).await,
+        Err(error) => Err(error.into()),
+    };
+    match (drilled, remove_project(client, &project).await) {
+        (drilled, Ok(())) => drilled,
+        (_, Err(error)) => Err(DrillError::NotRemoved(project, error)),
+    }
+}
+
+/// Says what came of it, and records it beside the version.
+async fn settle(context: &Context, finding: &mut Finding, drilled: Result<Drilled, DrillError>) {
+    let drilled = match drilled {
+        Ok(drilled) => drilled,
+        Err(DrillError::Interrupted) => {
+            finding.found = Found::Interrupted;
+            return;
+        }
+        Err(_) if context.cancel.is_cancelled() => {
+            finding.found = Found::Interrupted;
+            return;
+        }
+        Err(error) => {
+            finding.found = Found::Failed(Failure::new(error));
+            return;
+        }
+    };
+    let check = Check {
+        level: CheckLevel::Drill,
+        at: Version::now().timestamp(),
+        damage: drilled.damage.clone(),
+    };
+    finding.restored_within = drilled.restored_within;
+    finding.found = drilled.damage.map_or(Found::Good, Found::Damaged);
+    let (target, id) = (context.target.clone(), finding.stored.id.clone());
+    let recorded = tokio::task::spawn_blocking(move || target.record(&id, check)).await;
+    if let Ok(Err(error)) = recorded
+        && !error.is_legacy()
+    {
+        let id = &finding.stored.id;
+        context.progress.warn(&format!(
+            "the drill of {} of `{}` is not recorded: {error}",
+            id.version, id.resource
+        ));
+    }
+}
