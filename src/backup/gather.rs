@@ -9,7 +9,7 @@ use super::method::{Circumstances, Storage};
 use super::request::{Request, Scope};
 use crate::incus::{Client, Device, Instance, Pool, Project, mounted_volume};
 use crate::model::{Bytes, InstanceName, ProjectName, ResourceId};
-use crate::temporary::Mark;
+use crate::temporary::{Mark, owner_of_drill};
 
 use super::error::BackupError;
 
@@ -150,7 +150,12 @@ pub(super) async fn projects<N>(
     scope: &Scope<N>,
 ) -> Result<Vec<Project>, BackupError> {
     match scope {
-        Scope::AllProjects => Ok(client.projects().await?),
+        Scope::AllProjects => {
+            let mut projects = client.projects().await?;
+            // What a drill has made may be gone in a moment.
+            projects.retain(|project| owner_of_drill(&project.name, &project.config).is_none());
+            Ok(projects)
+        }
         Scope::Named(name, _) | Scope::Project(name) => match client.project(name).await? {
             Some(project) => Ok(vec![project]),
             None => Err(BackupError::NoProject(name.clone())),

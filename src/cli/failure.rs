@@ -187,7 +187,7 @@ pub(super) fn exit_of_findings(found: &[Finding]) -> Exit {
     });
     if any(|verdict| matches!(verdict, Found::Interrupted)) {
         Exit::Interrupted
-    } else if any(|verdict| matches!(verdict, Found::Damaged(_))) {
+    } else if any(|it| matches!(it, Found::Damaged(_) | Found::DrillFailed(_))) {
         Exit::Damaged
     } else if any(|verdict| matches!(verdict, Found::Good)) {
         failures.next().map_or(Exit::Done, |_| Exit::Partial)

@@ -18,6 +18,7 @@ use super::fields::{MEMBER_SERVER_KEYS, member_keys};
 use super::object::{Fields, Object, from_api, tidy, tidy_item};
 use crate::incus::{self, Client, ETag, Within};
 use crate::model::{ObjectId, ObjectKind, ResourceName};
+use crate::temporary::owner_of_drill;
 
 /// How many requests for parts of objects are under way at a time.
 const AT_ONCE: usize = 4;
@@ -53,6 +54,13 @@ pub async fn read(client: &Client) -> Result<Document, ConfigError> {
     }
     document.surroundings = reader.surroundings().await?;
     Ok(document)
+}
+
+/// Whether a project is there only while a restored copy is looked at.
+fn is_of_drill(project: &Value) -> bool {
+    let name = project["name"].as_str().and_then(|name| name.parse().ok());
+    let config = serde_json::from_value(project["config"].clone()).unwrap_or_default();
+    name.is_some_and(|name| owner_of_drill(&name, &config).is_some())
 }
 
 /// The names of cluster members.
@@ -139,6 +147,7 @@ impl<'a> Reader<'a> {
                 ObjectKind::Network => raw["managed"] == false,
                 // The members of a cluster trust each other without being told.
                 ObjectKind::Certificate => raw["type"] == "server",
+                ObjectKind::Project => is_of_drill(&raw),
                 ObjectKind::Image => raw["cached"] == true,
                 // Snapshots are listed beside their volumes, as `VOLUME/SNAPSHOT`.
                 ObjectKind::Volume => raw["name"].as_str().is_some_and(|it| it.contains('/')),

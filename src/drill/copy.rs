@@ -25,20 +25,32 @@ pub(super) fn command(config: &BTreeMap<String, String>) -> Option<&str> {
     (!line.is_empty()).then_some(line)
 }
 
+/// What lines of `raw.lxc` may set in a copy: nothing of the host, and nothing that others use.
+const HARMLESS: [&str; 14] = [
+    "lxc.apparmor.",
+    "lxc.cap.",
+    "lxc.environment",
+    "lxc.init.",
+    "lxc.no_new_privs",
+    "lxc.prlimit.",
+    "lxc.proc.",
+    "lxc.pty.",
+    "lxc.seccomp.",
+    "lxc.selinux.",
+    "lxc.signal.",
+    "lxc.sysctl.",
+    "lxc.tty.",
+    "lxc.uts.",
+];
+
 /// A key that may give the copy what the original uses: devices that are none to Incus.
 pub(super) fn reaching(config: &BTreeMap<String, String>) -> Option<&str> {
+    let is_harmless = |line: &str| {
+        let line = line.trim();
+        line.is_empty() || line.starts_with('#') || HARMLESS.iter().any(|key| line.starts_with(key))
+    };
     let reaches = |(key, value): &(&String, &String)| {
-        key.starts_with("raw.qemu")
-            || (*key == "raw.lxc"
-                && [
-                    "lxc.net",
-                    "lxc.mount",
-                    "lxc.hook",
-                    "lxc.include",
-                    "lxc.cgroup",
-                ]
-                .iter()
-                .any(|word| value.contains(word)))
+        key.starts_with("raw.qemu") || (*key == "raw.lxc" && !value.lines().all(is_harmless))
     };
     config.iter().find(reaches).map(|(key, _)| key.as_str())
 }
@@ -79,6 +91,8 @@ pub(super) fn isolate(copy: &mut Editable, expanded: &BTreeMap<String, String>, 
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
     use crate::model::{Owner, RunId};
     use crate::temporary::Role;
@@ -136,15 +150,26 @@ mod tests {
         );
     }
 
-    #[test]
-    fn raw_configuration_that_may_reach_the_original_is_told() {
-        let raw = |key: &str, value: &str| reaching(&config(&[(key, value)])).map(str::to_owned);
-        assert_eq!(raw("raw.lxc", "lxc.apparmor.profile = unconfined"), None);
-        assert_eq!(
-            raw("raw.lxc", "lxc.net.1.type = phys").as_deref(),
-            Some("raw.lxc")
-        );
-        assert_eq!(raw("raw.qemu.conf", "x").as_deref(), Some("raw.qemu.conf"));
+    #[rstest]
+    #[case("raw.lxc", "", true)]
+    #[case(
+        "raw.lxc",
+        "lxc.apparmor.profile = unconfined\n\n# lxc.net\n lxc.cap.drop=",
+        true
+    )]
+    #[case("raw.lxc", "lxc.net.1.type = phys", false)]
+    #[case("raw.lxc", "lxc.cap.drop =\nlxc.namespace.keep = net", false)]
+    #[case("raw.lxc", "lxc.include = /etc/x", false)]
+    #[case("raw.qemu", "", false)]
+    #[case("raw.qemu.conf", "x", false)]
+    #[case("raw.idmap", "both 0 0", true)]
+    fn raw_configuration_that_may_reach_the_original_is_told(
+        #[case] key: &str,
+        #[case] value: &str,
+        #[case] harmless: bool,
+    ) {
+        let config = config(&[(key, value)]);
+        assert_eq!(reaching(&config), (!harmless).then_some(key));
     }
 
     #[test]

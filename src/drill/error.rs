@@ -12,6 +12,9 @@ pub enum DrillError {
     /// It does not fit the server.
     #[error("it cannot be restored here: {0}")]
     Refused(String),
+    /// The restore would be more than what was agreed to.
+    #[error("it is not drilled, because more would have to be changed than was shown")]
+    NotAgreed,
     /// The restore failed.
     #[error("it cannot be restored here: {0}")]
     NotRestored(Failure),

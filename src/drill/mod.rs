@@ -16,5 +16,5 @@ mod run;
 mod wait;
 
 pub use error::DrillError;
-pub use plan::plan;
+pub use plan::{Work, plan};
 pub use run::{Context, run};

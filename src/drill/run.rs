@@ -6,14 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::attempt::{Attempt, Drilled};
 use super::error::DrillError;
+use super::plan::Work;
 use crate::incus::Client;
 use crate::model::{Check, CheckLevel, Owner, PoolName, RunId, Version};
-use crate::plan::{Approved, Failure, Step};
+use crate::plan::{Approved, Failure};
 use crate::progress::{Cancel, Progress};
-use crate::target::{Stored, StoredId, Target};
-use crate::temporary::{
-    Mark, Role, create_project, instance_name, project_name, remove_project, sweep_projects,
-};
+use crate::target::{StoredId, Target};
+use crate::temporary::{Mark, Role, create_project, remove_project, sweep_projects};
 use crate::verify::{Finding, Found};
 
 /// What a whole run shares.
@@ -47,7 +46,7 @@ impl std::fmt::Debug for Context {
 /// Drills the approved versions of which the full check found nothing wrong.
 ///
 /// First what killed drills left on the server is removed. Each copy is gone before the next is made.
-pub async fn run(context: &Context, approved: Approved<Stored>, findings: &mut [Finding]) {
+pub async fn run(context: &Context, approved: Approved<Work>, findings: &mut [Finding]) {
     if let Err(error) = sweep_projects(&context.client, &*context.progress).await {
         let text = format!("cannot look for what earlier drills left: {error}");
         context.progress.warn(&text);
@@ -56,9 +55,11 @@ pub async fn run(context: &Context, approved: Approved<Stored>, findings: &mut [
         .iter_mut()
         .map(|finding| (finding.stored.id.clone(), finding))
         .collect();
-    let versions = approved.steps().iter().filter_map(Step::work_of);
-    for (number, stored) in (1..).zip(versions) {
-        let Some(finding) = of_each.get_mut(&stored.id) else {
+    for approved in approved.into_each() {
+        let Some(work) = approved.works().next().cloned() else {
+            continue;
+        };
+        let Some(finding) = of_each.get_mut(&work.stored.id) else {
             continue;
         };
         if !matches!(finding.found, Found::Good) {
@@ -70,7 +71,7 @@ pub async fn run(context: &Context, approved: Approved<Stored>, findings: &mut [
             continue;
         }
         let begun = Instant::now();
-        let drilled = one(context, &approved, (stored, number)).await;
+        let drilled = one(context, &work, approved).await;
         finding.duration += begun.elapsed();
         settle(context, finding, drilled).await;
     }
@@ -79,34 +80,32 @@ pub async fn run(context: &Context, approved: Approved<Stored>, findings: &mut [
 /// Makes the project, drills in it, and removes it, whatever happened.
 async fn one(
     context: &Context,
-    approved: &Approved<Stored>,
-    (stored, number): (&Stored, usize),
+    work: &Work,
+    approved: Approved<Work>,
 ) -> Result<Drilled, DrillError> {
-    let client = &context.client;
-    let project = project_name(&context.run, number)?;
-    let name = instance_name(&context.run, number)?;
+    let (client, project) = (&context.client, &work.project);
+    let original = work.stored.id.resource.name();
+    let original = original.ok_or(DrillError::NotDescribed)?;
     let mark = Mark {
         owner: context.owner.clone(),
         role: Role::Drill,
-        name: name.clone(),
+        name: original.as_str().parse()?,
     };
-    let requires = stored.manifest.as_ref().map(|manifest| &manifest.requires);
+    let requires = work.stored.manifest.as_ref();
+    let requires = requires.map(|manifest| &manifest.requires);
     let profiles = requires.map_or(&[][..], |requires| &requires.profiles);
     let attempt = Attempt {
         context,
-        approved,
-        stored,
-        project: &project,
-        name: &name,
+        work,
         mark: &mark,
     };
-    let drilled = match create_project(client, &project, &mark, profiles).await {
-        Ok(()) => Box::pin(attempt.drill()).await,
+    let drilled = match create_project(client, project, &mark, profiles).await {
+        Ok(()) => Box::pin(attempt.drill(approved)).await,
         Err(error) => Err(error.into()),
     };
-    match (drilled, remove_project(client, &project).await) {
+    match (drilled, remove_project(client, project, &mark.owner).await) {
         (drilled, Ok(())) => drilled,
-        (_, Err(error)) => Err(DrillError::NotRemoved(project, error)),
+        (_, Err(error)) => Err(DrillError::NotRemoved(project.clone(), error)),
     }
 }
 
@@ -130,10 +129,10 @@ async fn settle(context: &Context, finding: &mut Finding, drilled: Result<Drille
     let check = Check {
         level: CheckLevel::Drill,
         at: Version::now().timestamp(),
-        damage: drilled.damage.clone(),
+        damage: drilled.problem.clone(),
     };
     finding.restored_within = drilled.restored_within;
-    finding.found = drilled.damage.map_or(Found::Good, Found::Damaged);
+    finding.found = drilled.problem.map_or(Found::Good, Found::DrillFailed);
     let (target, id) = (context.target.clone(), finding.stored.id.clone());
     let recorded = tokio::task::spawn_blocking(move || target.record(&id, check)).await;
     if let Ok(Err(error)) = recorded

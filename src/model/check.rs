@@ -54,7 +54,7 @@ pub struct Check {
     pub level: CheckLevel,
     /// When it ended.
     pub at: Timestamp,
-    /// What it found wrong.
+    /// What it found wrong: damage, or what a restored copy did not do.
     pub damage: Option<String>,
 }
 
@@ -71,19 +71,39 @@ impl Checks {
         self.0.sort_by_key(|check| check.level);
     }
 
+    /// The latest check of each level, the least thorough first.
+    pub fn iter(&self) -> impl Iterator<Item = &Check> {
+        self.0.iter()
+    }
+
     /// The latest check that was at least so thorough.
     pub fn latest(&self, least: CheckLevel) -> Option<&Check> {
         let thorough = self.0.iter().filter(|check| check.level >= least);
         thorough.max_by_key(|check| check.at)
     }
 
-    /// What is known to be wrong: what a check found, and no later one that was as thorough refuted.
+    /// What is known to be wrong with what is stored: what a check found, and no later one that was as
+    /// thorough refuted. A drill is run of what was found whole, so that one that failed says nothing
+    /// against that.
     pub fn damage(&self) -> Option<&str> {
         let mut found = self.0.iter().filter_map(|check| {
             let latest = self.latest(check.level)?;
-            latest.damage.as_deref()
+            latest
+                .damage
+                .as_deref()
+                .filter(|_| latest.level < CheckLevel::Drill)
         });
         found.next_back()
+    }
+
+    /// What a restored copy did not do, where the latest drill failed.
+    pub fn failed_drill(&self) -> Option<&str> {
+        self.latest(CheckLevel::Drill)?.damage.as_deref()
+    }
+
+    /// Everything that is known to be wrong: damage, or else a drill that failed.
+    pub fn problem(&self) -> Option<&str> {
+        self.damage().or(self.failed_drill())
     }
 }
 
@@ -117,11 +137,28 @@ mod tests {
     #[case("full@1! drill@2", None)]
     #[case("full@2! drill@1", Some("full@2!"))]
     #[case("full@1 quick@2!", Some("quick@2!"))]
+    #[case("full@1 drill@2!", None)]
+    #[case("full@1! drill@2!", None)]
+    #[case("full@3! drill@2!", Some("full@3!"))]
+    #[case("quick@3! full@1 drill@2!", Some("quick@3!"))]
     fn damage_stands_until_a_check_as_thorough_refutes_it(
         #[case] text: &str,
         #[case] damage: Option<&str>,
     ) {
         assert_eq!(checks(text).damage(), damage);
+    }
+
+    #[rstest]
+    #[case("full@1", None)]
+    #[case("full@1 drill@2!", Some("drill@2!"))]
+    #[case("full@3 drill@2!", Some("drill@2!"))]
+    #[case("full@3! drill@2!", Some("full@3!"))]
+    #[case("full@3 drill@4", None)]
+    fn a_drill_that_failed_is_a_problem_until_another_one(
+        #[case] text: &str,
+        #[case] problem: Option<&str>,
+    ) {
+        assert_eq!(checks(text).problem(), problem);
     }
 
     #[test]

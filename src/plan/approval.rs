@@ -1,6 +1,6 @@
 //! Consent, and what it makes of a plan.
 
-use super::{Plan, Step};
+use super::{Plan, Row, Step};
 use crate::model::Kind;
 
 /// That the user agrees to one plan.
@@ -23,6 +23,12 @@ impl Consent {
     }
 }
 
+/// Work that was shown and agreed to, and consists of steps of another operation.
+pub trait Includes<V> {
+    /// Whether a step of the other operation is what was shown, and nothing more.
+    fn includes(&self, row: &Row, work: &V) -> bool;
+}
+
 /// A plan that was agreed to: the only thing that operations apply.
 #[derive(Debug)]
 #[must_use = "an approved plan does nothing until it is applied"]
@@ -36,15 +42,34 @@ impl<W> Approved<W> {
         self.steps
     }
 
-    /// Approves what doing a step of this plan consists of, such as the restore of a copy that the
-    /// user agreed to have made and removed again.
-    pub fn covers<V>(&self, plan: Plan<V>) -> Approved<V> {
-        Approved { steps: plan.steps }
+    /// Each step as something that was agreed to by itself, in the order of the plan.
+    pub fn into_each(self) -> impl Iterator<Item = Self> {
+        self.steps
+            .into_iter()
+            .map(|step| Self { steps: vec![step] })
     }
 
-    /// The steps, in the order of the plan.
-    pub fn steps(&self) -> &[Step<W>] {
-        &self.steps
+    /// What the steps need, in the order of the plan, to look at.
+    pub fn works(&self) -> impl Iterator<Item = &W> {
+        self.steps.iter().filter_map(Step::work_of)
+    }
+
+    /// Spends the approval on a plan that its steps consist of, such as the restore of a copy that the
+    /// user agreed to have made and removed again. Gives the plan back where a step of it is more than
+    /// what was agreed to.
+    pub fn spend_on<V>(self, plan: Plan<V>) -> Result<Approved<V>, Plan<V>>
+    where
+        W: Includes<V>,
+    {
+        let is_included = |step: &Step<V>| {
+            let work = step.work_of();
+            work.is_none_or(|work| self.works().any(|own| own.includes(step.row(), work)))
+        };
+        if plan.steps.iter().all(is_included) {
+            Ok(Approved { steps: plan.steps })
+        } else {
+            Err(plan)
+        }
     }
 
     /// Takes out the steps of one sort, with the steps about `kind` that need nothing, in their order:
@@ -73,6 +98,40 @@ mod tests {
     use super::super::Action;
     use super::super::row::tests::row;
     use super::*;
+
+    impl Includes<&'static str> for i32 {
+        fn includes(&self, row: &Row, work: &&'static str) -> bool {
+            row.action == Action::Create && *work == self.to_string()
+        }
+    }
+
+    #[test]
+    fn an_approval_is_spent_on_what_was_shown_and_on_nothing_else() {
+        let agreed = |numbers: &[i32]| {
+            let steps = numbers.iter().map(|number| {
+                let row = row(Action::Create, &number.to_string());
+                Step::work(row, *number)
+            });
+            Plan::new(steps.collect()).approve(Consent::given_by_answer())
+        };
+        let wanted = |action, works: &[&'static str]| {
+            let steps = works
+                .iter()
+                .map(|work| Step::work(row(action, work), *work));
+            Plan::new(steps.collect())
+        };
+        let (create, replace) = (Action::Create, Action::Replace);
+        assert!(agreed(&[1]).spend_on(wanted(create, &["1"])).is_ok());
+        assert!(agreed(&[1]).spend_on(wanted(create, &["2"])).is_err());
+        assert!(agreed(&[1]).spend_on(wanted(replace, &["1"])).is_err());
+        assert!(agreed(&[1]).spend_on(wanted(create, &["1", "2"])).is_err());
+        assert!(agreed(&[]).spend_on(wanted(create, &["1"])).is_err());
+        let refused = wanted(Action::Refuse, &["2"]);
+        assert!(agreed(&[1]).spend_on(refused).is_ok(), "it does nothing");
+        let each: Vec<_> = agreed(&[1, 2]).into_each().collect();
+        let works: Vec<Vec<&i32>> = each.iter().map(|one| one.works().collect()).collect();
+        assert_eq!(works, [[&1], [&2]]);
+    }
 
     #[test]
     fn an_approved_plan_has_the_steps_of_the_plan_in_their_order() {

@@ -54,7 +54,7 @@ mod room;
 mod row;
 mod step;
 
-pub use approval::{Approved, Consent};
+pub use approval::{Approved, Consent, Includes};
 pub use coming::{Coming, ComingProject};
 pub use failure::{Failure, messages};
 pub use outcome::{Outcome, Report, Status, Verdict};

@@ -115,6 +115,8 @@ fn candidate(stored: &Stored) -> Candidate {
     Candidate {
         version: stored.id.version,
         worth: match (stored.state, consistency) {
+            // That a copy does not run may be the fault of the command that says so.
+            (State::Complete, _) if stored.checks.failed_drill().is_some() => Worth::Inconsistent,
             (State::Complete, Some(Consistency::Inconsistent)) => Worth::Inconsistent,
             (State::Complete, _) => Worth::Good,
             (State::Damaged | State::Incomplete, _) => Worth::Bad,
@@ -138,6 +140,9 @@ fn step(stored: &Stored, mark: &Mark, survivor: Option<Version>) -> Step<Work> {
     let row = |action| {
         let row = Row::new(action, &stored.id.resource).version(mark.version);
         match stored.state {
+            State::Complete if stored.checks.failed_drill().is_some() => {
+                row.because("its drill failed")
+            }
             State::Complete => row,
             state => row.because(&state.to_string()),
         }

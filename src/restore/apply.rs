@@ -90,7 +90,10 @@ struct Shared {
 
 async fn one(context: &Context, row: Row, work: Work, shared: &Shared) -> Outcome {
     let begun = Instant::now();
-    let task: Arc<dyn Task> = context.progress.task(work.name.as_str()).into();
+    // People know what is temporary by what it stands for.
+    let mark = context.options.mark.as_ref();
+    let name = mark.map_or(&work.name, |mark| &mark.name);
+    let task: Arc<dyn Task> = context.progress.task(name.as_str()).into();
     let restored = async {
         shared.profiles.make(context, &work).await?;
         // On the heap: it is the largest part of what a run keeps for each step.
@@ -140,12 +143,13 @@ async fn create(context: &Context, work: &Work, task: &Arc<dyn Task>) -> Result<
             &work.name,
         )));
     }
-    let contents = import(context, work, (&work.name, None), task).await?;
+    let marked = context.options.mark.as_ref();
+    let contents = import(context, work, (&work.name, marked), task).await?;
     let after = Finish {
         work,
         name: &work.name,
         contents: &contents,
-        marked: None,
+        marked,
     };
     if let Err(error) = finish(context, after).await {
         // Nothing but this import stands under the name: what is not whole does not stay.

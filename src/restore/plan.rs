@@ -150,6 +150,9 @@ fn step(request: &Request, facts: &Facts, id: &ResourceId, place: Place<'_>) -> 
         Identity::Keep
     };
     let mut shown = row(action).because(&manifest.consistency.to_string());
+    if let Some(problem) = stored.checks.failed_drill() {
+        shown = shown.because(&format!("its drill failed: {problem}"));
+    }
     if moved {
         shown = shown.because(&format!("into project `{project}`"));
     }

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::mapping::Mapping;
 use crate::model::{InstanceName, ProjectName, ResourceId, ResourceName, SourceName, Version};
+use crate::temporary::Mark;
 
 /// A request to bring instances of one source back to one server.
 #[derive(Debug, Clone)]
@@ -65,6 +66,8 @@ pub struct Options {
     pub target_name: Option<InstanceName>,
     /// Other names than those the backups give.
     pub mapping: Mapping,
+    /// The mark that it carries from its first moment on, where it is no instance to stay.
+    pub mark: Option<Mark>,
     /// Start what was restored.
     pub start: bool,
     /// Replace even an instance that is protected from deletion.

@@ -14,7 +14,7 @@ use crate::model::Version;
 pub enum Worth {
     /// Damaged or incomplete: it does not restore.
     Bad,
-    /// Complete, but of different moments.
+    /// Complete, but of different moments, or a copy of it did not run.
     Inconsistent,
     /// Complete, and of one moment.
     Good,

@@ -139,9 +139,9 @@ pub fn project_name(run: &RunId, number: usize) -> Result<ProjectName, InvalidNa
     format!("{PREFIX}{}-{number}", run.short()).parse()
 }
 
-/// Whether a project has a name that [`project_name`] gives.
-pub(super) fn is_temporary(project: &ProjectName) -> bool {
-    project.as_str().starts_with(PREFIX)
+/// Whether a name is one that [`project_name`], [`instance_name`] and [`volume_name`] give.
+pub(super) fn is_temporary(name: &str) -> bool {
+    name.starts_with(PREFIX)
 }
 
 /// The name of a run's `number`th temporary volume.

@@ -28,7 +28,7 @@ pub use mark::{
 };
 pub use pause::{Pause, PauseError};
 pub use permit::{before, close_project, open_project, takes_volatile_keys};
-pub use project::{create_project, remove_project, sweep_projects};
+pub use project::{create_project, owner_of_drill, remove_project, sweep_projects};
 pub use reattach::{InstanceAt, Reattach, VolumeAt, repoint};
 pub use remedy::{Found, Remedy, remedies};
 pub use sweep::sweep;

@@ -1,10 +1,12 @@
 //! Projects that exist only while a restored copy is looked at.
 //!
-//! Everything in such a project belongs to the run that made it, so that it is removed with all that
-//! is in it: by that run, or after its death by the next one. The mark is there from the project's
+//! Such a project is removed by the run that made it, or after its death by the next one. Three things
+//! must fit before anything of it is touched: its name, its mark, and the process that the mark names.
+//! Of what is in it only copies and profiles are removed; where somebody put something else there, the
+//! server refuses to delete the project, and the user is told. The mark is there from the project's
 //! first moment on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::json;
@@ -13,11 +15,15 @@ use super::change::{ChangeError, delete};
 use super::mark::is_temporary;
 use super::{Mark, Role};
 use crate::incus::Client;
-use crate::model::{InstanceName, Liveness, ObjectId, ObjectKind, ProjectName, ResourceName};
+use crate::model::{
+    InstanceName, Liveness, ObjectId, ObjectKind, Owner, ProjectName, ResourceName,
+};
 use crate::progress::Progress;
 
-/// How often a removal is tried: an import that was cut off may still be on its way.
-const TRIES: u32 = 60;
+/// How often a run tries to remove its own: an import that was cut off may still be on its way.
+const OWN_TRIES: u32 = 60;
+/// How often it tries to remove what another one left: its own work waits for that.
+const OTHERS_TRIES: u32 = 10;
 /// How long is waited in between.
 const PAUSE: Duration = Duration::from_secs(1);
 /// The features that a temporary project has for itself. Its images and networks are those of
@@ -55,12 +61,23 @@ fn profile(project: &ProjectName, name: &str) -> Option<ObjectId> {
     Some(ObjectId::in_project(kind, project.clone(), name))
 }
 
-/// Removes a project that a mark says is temporary, and all that is in it; one that is not there is as
-/// good. What carries no such mark is not touched.
-pub async fn remove_project(client: &Client, project: &ProjectName) -> Result<(), ChangeError> {
-    let mut tries = TRIES;
+/// Removes a project that a process made for a drill, and the copy that is in it; one that is not there,
+/// or that is not that process's, is as good.
+pub async fn remove_project(
+    client: &Client,
+    project: &ProjectName,
+    owner: &Owner,
+) -> Result<(), ChangeError> {
+    try_to_remove(client, (project, owner), OWN_TRIES).await
+}
+
+async fn try_to_remove(
+    client: &Client,
+    (project, owner): (&ProjectName, &Owner),
+    mut tries: u32,
+) -> Result<(), ChangeError> {
     loop {
-        match remove(client, project).await {
+        match remove(client, project, owner).await {
             Ok(()) => return Ok(()),
             Err(error) if tries == 0 => return Err(error),
             Err(error) => tracing::debug!(%error, %project, "is tried again"),
@@ -70,15 +87,17 @@ pub async fn remove_project(client: &Client, project: &ProjectName) -> Result<()
     }
 }
 
-async fn remove(client: &Client, name: &ProjectName) -> Result<(), ChangeError> {
+async fn remove(client: &Client, name: &ProjectName, owner: &Owner) -> Result<(), ChangeError> {
     let Some(project) = client.project(name).await? else {
         return Ok(());
     };
-    if drilled(&project.config).is_none() || !is_temporary(name) {
+    if owner_of_drill(name, &project.config).as_ref() != Some(owner) {
         return Ok(());
     }
     for instance in client.instances(name).await? {
-        delete(client, name, &instance.name).await?;
+        if is_temporary(instance.name.as_str()) {
+            delete(client, name, &instance.name).await?;
+        }
     }
     // Without that feature they would be those of `default`.
     let has = |feature: &str| project.config.get(feature).is_some_and(|it| it == "true");
@@ -95,28 +114,36 @@ async fn remove(client: &Client, name: &ProjectName) -> Result<(), ChangeError> 
     Ok(())
 }
 
-/// The mark of a project that a copy is looked at in.
-fn drilled(config: &BTreeMap<String, String>) -> Option<Mark> {
-    let mark = Mark::<InstanceName>::read(config).ok().flatten();
-    mark.filter(|mark| mark.role == Role::Drill)
+/// Who made a project to look at a copy in it; `None` where it is no such project.
+pub fn owner_of_drill(name: &ProjectName, config: &BTreeMap<String, String>) -> Option<Owner> {
+    let mark = Mark::<InstanceName>::read(config).ok().flatten()?;
+    (mark.role == Role::Drill && is_temporary(name.as_str())).then_some(mark.owner)
 }
 
-/// Removes the temporary projects of processes that have ended, and tells the user.
-pub async fn sweep_projects(client: &Client, progress: &dyn Progress) -> Result<(), ChangeError> {
+/// Removes the temporary projects of processes that have ended, and tells the user; gives those that are
+/// gone.
+pub async fn sweep_projects(
+    client: &Client,
+    progress: &dyn Progress,
+) -> Result<BTreeSet<ProjectName>, ChangeError> {
+    let mut gone = BTreeSet::new();
     for project in client.projects().await? {
-        let mark = drilled(&project.config).filter(|_| is_temporary(&project.name));
-        if mark.is_none_or(|mark| mark.owner.liveness() != Liveness::Dead) {
+        let name = project.name;
+        let owner = owner_of_drill(&name, &project.config);
+        let Some(owner) = owner.filter(|owner| owner.liveness() == Liveness::Dead) else {
             continue;
-        }
-        let name = &project.name;
-        match remove_project(client, name).await {
-            Ok(()) => progress.warn(&format!(
-                "deleted project `{name}`, left behind by an earlier run"
-            )),
+        };
+        match try_to_remove(client, (&name, &owner), OTHERS_TRIES).await {
+            Ok(()) => {
+                progress.warn(&format!(
+                    "deleted project `{name}`, left behind by an earlier run"
+                ));
+                gone.insert(name);
+            }
             Err(error) => progress.warn(&format!(
                 "cannot delete project `{name}`, left behind by an earlier run: {error}"
             )),
         }
     }
-    Ok(())
+    Ok(gone)
 }

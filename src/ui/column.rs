@@ -42,6 +42,8 @@ pub enum Shown {
     Unless(&'static str),
     /// Where rows differ in it.
     WhenMixed,
+    /// Where somebody asks for it: it is long.
+    Asked,
 }
 
 /// What one column holds in one row.
@@ -151,6 +153,7 @@ fn tells<R: Record>(column: &Column<R>, rows: &[&R]) -> bool {
     let mut cells = rows.iter().map(|row| (column.cell)(row));
     match column.shown {
         Shown::Always => true,
+        Shown::Asked => false,
         Shown::Unless(usual) => cells.any(|cell| match cell {
             Cell::Empty => false,
             Cell::Text(text) | Cell::Prose(text) | Cell::Toned(text, _) => {

@@ -54,6 +54,16 @@ impl Message {
         }
     }
 
+    /// Tells that something was looked at, and what is wrong with it.
+    pub fn finding(subject: &str, what: &str, why: &str) -> Self {
+        Self {
+            level: Severity::Error,
+            message: format!("`{subject}`: {what}"),
+            causes: vec![why.to_owned()],
+            hints: Vec::new(),
+        }
+    }
+
     /// Says which of several things it is about.
     #[must_use]
     pub fn about(mut self, subject: &str) -> Self {

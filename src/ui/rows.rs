@@ -67,6 +67,8 @@ pub struct VersionRow {
     pub verified: Option<CheckLevel>,
     /// When that check ended.
     pub verified_at: Option<Timestamp>,
+    /// What a check found wrong: damage, or what a restored copy did not do.
+    pub problem: Option<String>,
 }
 
 impl Record for VersionRow {
@@ -99,9 +101,12 @@ impl Record for VersionRow {
             column("protected", Shown::Unless(""), |row| {
                 Cell::of(row.protected.then_some("yes"))
             }),
-            column("verified", Shown::Unless(""), |row| Cell::of(row.verified)),
+            column("verified", Shown::Unless(""), verified),
             column("verified_at", Shown::Unless(""), |row| {
                 row.verified_at.map_or(Cell::Empty, Cell::Time)
+            }),
+            column("problem", Shown::Asked, |row| {
+                row.problem.clone().map_or(Cell::Empty, Cell::Prose)
             }),
         ];
         COLUMNS
@@ -126,11 +131,12 @@ pub struct FindingRow {
     pub version: Version,
     /// How thoroughly it was checked.
     pub level: CheckLevel,
-    /// `good`, `damaged`, `failed` (it could not be checked) or `interrupted`.
+    /// `good`, `damaged`, `drill-failed` (a copy does not do what it should), `failed` (it could not
+    /// be checked) or `interrupted`.
     pub verdict: &'static str,
-    /// What is damaged, or why it could not be checked.
+    /// What is damaged, what a copy does not do, or why it could not be checked.
     pub error: Option<String>,
-    /// The newest other version that is complete, where this one is damaged.
+    /// The newest other version that is complete, where this one may not restore.
     pub good_version: Option<Version>,
     /// What it takes in the target.
     pub stored_size: Bytes,
@@ -147,6 +153,7 @@ impl FindingRow {
         let (verdict, error) = match &finding.found {
             Found::Good => ("good", None),
             Found::Damaged(damage) => ("damaged", Some(damage.clone())),
+            Found::DrillFailed(problem) => ("drill-failed", Some(problem.clone())),
             Found::Failed(failure) => ("failed", Some(failure.to_string())),
             Found::Interrupted => ("interrupted", None),
         };
@@ -185,7 +192,7 @@ impl Record for FindingRow {
             column("verdict", Shown::Always, |row| {
                 let tone = match row.verdict {
                     "good" => Tone::Good,
-                    "damaged" | "failed" => Tone::Bad,
+                    "damaged" | "drill-failed" | "failed" => Tone::Bad,
                     _ => Tone::Careful,
                 };
                 Cell::Toned(row.verdict.to_owned(), tone)
@@ -287,6 +294,16 @@ fn text(value: impl fmt::Display) -> Cell {
 
 fn size(size: Option<Bytes>) -> Cell {
     size.map_or(Cell::Empty, Cell::Size)
+}
+
+/// How thoroughly it was checked; where it is not damaged, a problem is that of a drill.
+fn verified(row: &VersionRow) -> Cell {
+    match row.verified {
+        Some(CheckLevel::Drill) if row.problem.is_some() && row.state == VersionState::Complete => {
+            Cell::Toned("drill failed".to_owned(), Tone::Bad)
+        }
+        level => Cell::of(level),
+    }
 }
 
 fn consistency(consistency: Option<Consistency>) -> Cell {

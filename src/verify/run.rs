@@ -30,7 +30,7 @@ pub struct Finding {
     pub level: CheckLevel,
     /// What came of it.
     pub found: Found,
-    /// The newest other version of the resource that restores, where this one is damaged: one that
+    /// The newest other version of the resource that restores, where this one may not: one that
     /// was found good now, or else one that is complete as far as is known.
     pub good_version: Option<Version>,
     /// How long it took to restore it until it ran, where it was drilled.
@@ -46,6 +46,8 @@ pub enum Found {
     Good,
     /// It is not.
     Damaged(String),
+    /// It is, but a restored copy of it does not do what it should.
+    DrillFailed(String),
     /// It could not be checked.
     Failed(Failure),
     /// The run was stopped before.
@@ -146,13 +148,13 @@ pub fn name_good_ones(mut found: Vec<Finding>, all: &[Stored]) -> Vec<Finding> {
         let id = &finding.stored.id;
         let good = match finding.found {
             Found::Good => true,
-            Found::Damaged(_) => false,
+            Found::Damaged(_) | Found::DrillFailed(_) => false,
             Found::Failed(_) | Found::Interrupted => continue,
         };
         verdicts.insert((id.source.clone(), id.resource.clone(), id.version), good);
     }
     for finding in &mut found {
-        if !matches!(finding.found, Found::Damaged(_)) {
+        if !matches!(finding.found, Found::Damaged(_) | Found::DrillFailed(_)) {
             continue;
         }
         let own = &finding.stored.id;

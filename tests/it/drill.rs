@@ -76,7 +76,7 @@ fn a_copy_is_restored_started_asked_and_removed(#[case] series: Series) {
 #[case::start(
     Fault::Fail("Starting", "no init"),
     4,
-    "damaged",
+    "drill-failed",
     "the copy does not start: no init"
 )]
 fn what_fails_is_told_and_nothing_is_left(
@@ -93,20 +93,49 @@ fn what_fails_is_told_and_nothing_is_left(
     nothing_is_left(&world);
 }
 
+/// The archive is whole: a drill that fails, perhaps because its command is wrong, must not lead to
+/// older backups being pruned in its stead, nor to a restore that is refused.
 #[test]
-fn a_command_that_fails_is_damage_which_is_recorded() {
+fn a_command_that_fails_is_told_and_recorded_and_the_version_still_restores() {
     let fails = FakeCommand {
         status: 7,
         stderr: "first\nno database\n",
         ..GOOD
     };
     let world = world(Series::Lts60, fails);
-    let row = drill(&world).exits(4).rows().remove(0);
+    let ran = drill(&world).exits(4);
+    let row = ran.rows().remove(0);
     let text = "user.backup.drill ended with exit status 7 in the copy: no database";
-    assert_eq!(row["error"], text);
+    assert_eq!(
+        (&row["verdict"], &row["error"]),
+        (&"drill-failed".into(), &text.into())
+    );
+    assert!(ran.stderr.contains("fails its drill"), "{}", ran.stderr);
     let shown = world.run(&["list", "-f", "json"]).exits(0).rows().remove(0);
-    assert_eq!(shown["state"], "damaged");
+    assert_eq!(
+        (&shown["state"], &shown["verified"], &shown["problem"]),
+        (&"complete".into(), &"drill".into(), &text.into())
+    );
+    let shown = world.run(&["show", "web"]).exits(0);
+    let lines: Vec<&str> = shown.stdout.lines().collect();
+    assert!(lines.contains(&"state: complete"), "{}", shown.stdout);
+    let of_drill = |line: &&&str| line.starts_with("  drill: ") && line.ends_with(text);
+    assert!(lines.iter().any(|line| of_drill(&line)), "{}", shown.stdout);
     nothing_is_left(&world);
+    for _ in 0..2 {
+        world.run(&["create", "web", "--yes"]).exits(0);
+        drill(&world).exits(4);
+    }
+    let prune = ["--keep-last", "3", "--yes"];
+    world.run_for("prune", &prune).exits(0);
+    assert_eq!(world.versions(), 3);
+    let preview = ["restore", "web", "--replace", "--force", "--dry-run"];
+    let preview = world.run(&preview).exits(0);
+    assert!(
+        preview.stdout.contains("its drill failed"),
+        "{}",
+        preview.stdout
+    );
 }
 
 #[test]
@@ -128,8 +157,12 @@ fn a_dry_run_shows_the_copies_and_makes_none() {
     world.run_for("verify", &["--remote", "local:"]).exits(2);
 }
 
-#[test]
-fn what_a_killed_drill_left_is_removed_by_the_next_one_and_nothing_else_is() {
+#[rstest]
+#[case(true)]
+#[case(false)]
+fn what_a_killed_drill_left_is_removed_by_the_next_run_and_nothing_else_is(
+    #[case] by_a_drill: bool,
+) {
     let hangs = FakeCommand {
         hangs: true,
         ..GOOD
@@ -149,7 +182,10 @@ fn what_a_killed_drill_left_is_removed_by_the_next_one_and_nothing_else_is() {
     {
         let mut state = world.incus.state();
         assert_eq!(state.projects.len(), 2);
-        // Somebody's own project that has such a name, and one with a mark that means nothing.
+        // Somebody's own project that has such a name, one with a mark that means nothing, one of a
+        // process of another machine, and a copy of the mark under a name of somebody's own.
+        let left = state.projects.keys().find(|name| *name != "default");
+        let left = state.projects[&left.unwrap().clone()].clone();
         state
             .projects
             .insert("incus-backup-tmp-mine".into(), serde_json::Map::new());
@@ -157,16 +193,43 @@ fn what_a_killed_drill_left_is_removed_by_the_next_one_and_nothing_else_is() {
         state
             .projects
             .insert("marked".into(), config.into_iter().collect());
+        let mut elsewhere = left.clone();
+        let owner = left["user.incus-backup"].as_str().unwrap();
+        let owner: Vec<&str> = owner.split(' ').collect();
+        let owner = [
+            owner[0],
+            "elsewhere",
+            owner[2],
+            owner[3],
+            owner[4],
+            owner[5],
+        ]
+        .join(" ");
+        elsewhere.insert("user.incus-backup".into(), owner.into());
+        state
+            .projects
+            .insert("incus-backup-tmp-elsewhere".into(), elsewhere);
+        state.projects.insert("own".into(), left);
         state.commands.insert("check".into(), GOOD);
     }
-    let ran = drill(&world).exits(0);
+    let ran = if by_a_drill {
+        drill(&world).exits(0)
+    } else {
+        world.run(&["create", "web", "--yes"]).exits(0)
+    };
     assert!(
         ran.stderr.contains("left behind by an earlier run"),
         "{}",
         ran.stderr
     );
     let projects: Vec<String> = world.incus.state().projects.keys().cloned().collect();
-    assert_eq!(projects, ["default", "incus-backup-tmp-mine", "marked"]);
+    let others = [
+        "incus-backup-tmp-elsewhere",
+        "incus-backup-tmp-mine",
+        "marked",
+        "own",
+    ];
+    assert_eq!(projects, [&["default"], &others[..]].concat());
     assert_eq!(world.left_over(), Vec::<String>::new());
 }
 
@@ -186,6 +249,33 @@ fn a_signal_ends_a_drill_and_takes_everything_with_it() {
             .iter()
             .any(|request| request.ends_with(" check"))
     });
+    signal(child.id(), "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    nothing_is_left(&world);
+}
+
+/// What a run of somebody else finds of a drill is neither backed up nor taken for the server's own.
+#[test]
+fn a_copy_that_is_drilled_is_no_instance_to_back_up() {
+    let hangs = FakeCommand {
+        hangs: true,
+        ..GOOD
+    };
+    let world = world(Series::Lts60, hangs);
+    let arguments = ["--level", "drill", "--yes", "-q"];
+    let mut child = world.command_for("verify", &arguments).spawn().unwrap();
+    until(60, "the command", || {
+        let state = world.incus.state();
+        state
+            .requests
+            .iter()
+            .any(|request| request.ends_with(" check"))
+    });
+    let arguments = ["create", "--all-projects", "--dry-run", "-f", "json"];
+    let rows = world.run(&arguments).exits(0).rows();
+    let names: Vec<&str> = rows.iter().filter_map(|row| row["name"].as_str()).collect();
+    assert_eq!(names, ["web"]);
+    assert_eq!(world.incus.state().projects.len(), 2, "the drill goes on");
     signal(child.id(), "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     nothing_is_left(&world);

@@ -184,6 +184,7 @@ pub(in crate::cli) async fn restore(
         options: crate::restore::Options {
             target_name: None,
             mapping: Mapping::default(),
+            mark: None,
             start: false,
             force: false,
             parallel: parallel(args.parallel),

@@ -198,6 +198,7 @@ pub(in crate::cli) async fn restore(
         options: crate::restore::Options {
             target_name: None,
             mapping: Mapping::default(),
+            mark: None,
             start: false,
             force: args.force,
             parallel: parallel(args.parallel),

@@ -38,6 +38,7 @@ pub(in crate::cli::command) fn row(stored: &Stored) -> VersionRow {
         protected: stored.protected,
         verified: check.map(|check| check.level),
         verified_at: check.map(|check| check.at),
+        problem: stored.checks.problem().map(str::to_owned),
         source: stored.id.source.clone(),
         kind: resource.kind(),
         project: resource.project().cloned(),

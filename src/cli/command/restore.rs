@@ -52,6 +52,7 @@ pub(in crate::cli) async fn restore(
         options: Options {
             target_name: args.target_name.clone(),
             mapping: mapping(&args),
+            mark: None,
             start: args.start,
             force: args.force,
             parallel: parallel(args.parallel),

@@ -1,6 +1,8 @@
 //! `show`.
 
-use std::io::{self, Write as _};
+use std::io;
+
+use serde_json::{Map, Value, json};
 
 use super::source::{choose, must_be_one, project_of, versions};
 use crate::cli::args::Show;
@@ -37,15 +39,31 @@ pub(in crate::cli) async fn show(
             stored.id.version, stored.id.resource, stored.state
         )));
     };
-    let document = serde_json::to_value(manifest).map_err(io::Error::other);
-    let document = document.map_err(CommandError::Output)?;
+    let mut document = json!(manifest);
+    document["state"] = json!(stored.state.to_string());
+    document["protected"] = json!(stored.protected);
+    document["problem"] = json!(stored.checks.problem());
+    document["checks"] = checks(stored, args.output.format);
     let mut out = Output::new(io::stdout());
     write_details(&mut out, &document, args.output.format).map_err(CommandError::Output)?;
-    if matches!(args.output.format, Format::Table | Format::Compact) {
-        writeln!(out, "state: {}", stored.state).map_err(CommandError::Output)?;
-    }
     out.finish().map_err(CommandError::Output)?;
     Ok(Exit::Done)
+}
+
+/// When and how it was checked: for people a level a line.
+fn checks(stored: &Stored, format: Format) -> Value {
+    if !matches!(format, Format::Table | Format::Compact) {
+        return json!(stored.checks);
+    }
+    let mut lines = Map::new();
+    for check in stored.checks.iter() {
+        let found = check.damage.as_deref().unwrap_or("good");
+        lines.insert(
+            check.level.to_string(),
+            json!(format!("{}, {found}", check.at)),
+        );
+    }
+    lines.into()
 }
 
 fn pick<'a>(args: &Show, stored: &'a [Stored]) -> Result<&'a Stored, CommandError> {

@@ -100,7 +100,7 @@ async fn drill_found(
 }
 
 /// The versions whose drill was agreed to, and the server that it is on.
-type AgreedDrill = (Approved<Stored>, Arc<Client>);
+type AgreedDrill = (Approved<drill::Work>, Arc<Client>);
 
 /// What only drills can take is not passed over in silence.
 fn refuse_what_only_drills_take(args: &Verify) -> Result<(), CommandError> {
@@ -145,13 +145,16 @@ async fn prepare(
         }
         Some(Err(error)) => return Err(error.into()),
     };
-    let plan = drill::plan(wanted, &remote);
+    let plan = drill::plan(wanted, &remote, &context.run);
     let count = plan.rows().filter(|row| row.action.changes()).count();
     if count > 0 && count < wanted.len() {
         let text = "only instances are drilled; everything else is checked as `full`";
         context.progress.warn(text);
     }
-    let question = format!("Restore {count} of these on `{remote}:`, to see them run?");
+    let question = match count {
+        1 => format!("Restore a copy on `{remote}:`, to see it run?"),
+        _ => format!("Restore copies of {count} instances on `{remote}:`, to see them run?"),
+    };
     match context
         .agree(plan, question, &args.answers, &args.rows)
         .await?
@@ -181,15 +184,8 @@ fn write(
         let message = match &finding.found {
             Found::Good | Found::Interrupted => continue,
             Found::Failed(failure) => tell(failure, &subject),
-            Found::Damaged(damage) => {
-                let version = finding.stored.id.version;
-                let message =
-                    Message::refusal(&subject, &format!("version {version} is damaged: {damage}"));
-                message.hint(&match finding.good_version {
-                    Some(good) => format!("version {good} of it is complete: --version {good}"),
-                    None => "no other version of it is complete: back it up again".to_owned(),
-                })
-            }
+            Found::Damaged(damage) => wrong(finding, "is damaged", damage),
+            Found::DrillFailed(problem) => wrong(finding, "fails its drill", problem),
         };
         let _ = io::stderr().write_all(context.render(&message).as_bytes());
     }
@@ -199,11 +195,23 @@ fn write(
     Ok(())
 }
 
+/// Says what is wrong with a version, and which other one restores.
+fn wrong(finding: &Finding, what: &str, why: &str) -> Message {
+    let id = &finding.stored.id;
+    let what = format!("version {} {what}", id.version);
+    let message = Message::finding(&id.resource.to_string(), &what, why);
+    message.hint(&match finding.good_version {
+        Some(good) => format!("version {good} of it is complete: --version {good}"),
+        None => "no other version of it is complete: back it up again".to_owned(),
+    })
+}
+
 /// One line that sums it up.
 fn sum(found: &[Finding]) -> String {
     let count = |fits: fn(&Found) -> bool| found.iter().filter(|it| fits(&it.found)).count();
     let good = count(|verdict| matches!(verdict, Found::Good));
     let damaged = count(|verdict| matches!(verdict, Found::Damaged(_)));
+    let drilled = count(|verdict| matches!(verdict, Found::DrillFailed(_)));
     let failed = count(|verdict| matches!(verdict, Found::Failed(_)));
     let mut parts = vec![match found.len() {
         0 => "nothing is due".to_owned(),
@@ -213,6 +221,7 @@ fn sum(found: &[Finding]) -> String {
     for (count, word) in [
         (good, "good"),
         (damaged, "damaged"),
+        (drilled, "whole, but not through its drill"),
         (failed, "not checkable"),
     ] {
         if count > 0 {

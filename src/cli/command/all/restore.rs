@@ -101,6 +101,7 @@ fn options(args: &RestoreAll) -> Options {
     Options {
         target_name: None,
         mapping: Mapping::default(),
+        mark: None,
         start: args.start,
         force: args.force,
         parallel: parallel(args.parallel),

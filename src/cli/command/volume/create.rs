@@ -15,7 +15,7 @@ use crate::cli::{guard, names};
 use crate::incus::Client;
 use crate::model::{CompressionChoice, Kind, ProjectName, Subject};
 use crate::plan::Report;
-use crate::temporary::{sweep, sweep_volumes};
+use crate::temporary::{sweep, sweep_projects, sweep_volumes};
 
 /// Backs custom volumes up.
 pub(in crate::cli) async fn create(
@@ -114,13 +114,19 @@ fn scope(
     }
 }
 
-/// Puts right what killed runs left of the instances and volumes of these projects.
+/// Puts right what killed runs left of the instances and volumes of these projects, and of drills.
 pub(in crate::cli::command) async fn sweep_both(
     context: &Context,
     client: &Client,
     projects: &BTreeSet<ProjectName>,
 ) -> Result<(), CommandError> {
-    for project in projects {
+    // No backup waits for what somebody's drill left, and who may not see projects has made none.
+    let gone = sweep_projects(client, &*context.progress).await;
+    let gone = gone.unwrap_or_else(|error| {
+        tracing::debug!(%error, "cannot look for what drills left");
+        BTreeSet::new()
+    });
+    for project in projects.difference(&gone) {
         // A volume that was set aside comes back before the instances that mount it start.
         sweep_volumes(client, project, &*context.progress)
             .await

@@ -68,6 +68,7 @@ pub(in crate::cli) async fn restore(
         options: Options {
             target_name: None,
             mapping: request.mapping,
+            mark: None,
             start: false,
             force: args.force,
             parallel: parallel(args.parallel),
