@@ -119,6 +119,10 @@ complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restor
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l as-of -d 'The newest complete versions that are not later than this time, such as 2026-01-31T12:00:00Z' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l skip -d 'Leave a kind out: instance, volume, bucket, image or config; may be given several times' -r
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l pool-map -d 'Restore what was in storage pool OLD to storage pool NEW, which is made as OLD was where it is not there' -r
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l network-map -d 'Put what was on network OLD onto network NEW, which is made as OLD was where it is not there' -r
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l profile-map -d 'Give what had profile OLD profile NEW, which is made as OLD was where it is not there' -r
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l project-map -d 'Restore what was in project OLD into project NEW, which is made as OLD was where it is not there' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l pool-source -d 'The device, data set or folder of storage pool POOL on the new server' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l parallel -d 'Things at a time [default: 4, or the number of cores if that is smaller]' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -129,9 +133,10 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
-complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l replace -d 'Replace what exists and differs: imported beside, swapped by name, the old one deleted last'
-complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l skip-existing -d 'Leave what exists as it is'
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l replace -d 'Replace what exists and differs: data is imported beside, swapped by name, and the old one deleted last; configuration is changed'
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l skip-existing -d 'Leave what exists as it is, also where it differs'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l start -d 'Start what was restored'
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l drop-missing-devices -d 'Restore instances without the devices whose network or volume is missing'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l force -d 'Allow what is refused by default; each refusal says when this would allow it'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -s y -l yes -d 'Do not ask'

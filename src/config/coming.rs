@@ -70,7 +70,7 @@ pub fn coming<'a>(
 }
 
 /// The project that a feature's objects are in: a project's own, or the default one's.
-fn home(name: &ProjectName, project: &Object, feature: &str) -> ProjectName {
+pub(super) fn home(name: &ProjectName, project: &Object, feature: &str) -> ProjectName {
     let config = project.config();
     let value = config.and_then(|config| config.get(feature));
     if value.and_then(Value::as_str) == Some("true") {

@@ -1,5 +1,6 @@
 //! What can go wrong with a server's configuration.
 
+use crate::archive::ArchiveError;
 use crate::incus;
 use crate::model::{InvalidName, ObjectId, ObjectKind, Version};
 use crate::target::TargetError;
@@ -55,6 +56,9 @@ pub enum ConfigError {
     /// The server gave something that is not an object.
     #[error("the server gave something that cannot be understood")]
     Object(#[from] InvalidObject),
+    /// What an object names cannot be given other names.
+    #[error("{0} cannot be given other names: {1}")]
+    NotRenamed(Box<ObjectId>, #[source] ArchiveError),
     /// A name is none.
     #[error("{0}")]
     Name(#[from] InvalidName),

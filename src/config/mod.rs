@@ -23,6 +23,8 @@ mod filter;
 mod load;
 mod object;
 mod read;
+mod references;
+mod renamed;
 mod restore;
 mod secret;
 
@@ -35,6 +37,7 @@ pub use filter::Filter;
 pub use load::load;
 pub use object::{InvalidObject, Object};
 pub use read::read;
+pub use renamed::{Renamed, renamed};
 pub use restore::{
     Connection, Phase, RestoreFacts, RestoreRequest, Work, apply_restore, gather_restore,
     plan_restore,

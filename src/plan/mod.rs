@@ -48,7 +48,9 @@
 
 mod approval;
 mod coming;
+mod existing;
 mod failure;
+mod mapping;
 mod outcome;
 mod room;
 mod row;
@@ -56,7 +58,9 @@ mod step;
 
 pub use approval::{Approved, Consent, Includes};
 pub use coming::{Coming, ComingProject};
+pub use existing::Existing;
 pub use failure::{Failure, messages};
+pub use mapping::{Lost, Mapping, Saved};
 pub use outcome::{Outcome, Report, Status, Verdict};
 pub use room::{Fit, Room};
 pub use row::{Action, Row};

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use super::description::{Description, references};
 use super::gather::{Facts, Server};
 use super::lacking::Lacking;
-use super::mapping::{Lost, Saved};
 use super::request::Request;
 use crate::archive::{Devices, Reference, References};
 use crate::model::PoolName;
+use crate::plan::{Lost, Saved};
 use crate::target::Manifest;
 
 /// A profile that is made before what needs it is imported.

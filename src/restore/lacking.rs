@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::gather::{Facts, Server};
-use super::mapping::{Lost, Mapping};
 use crate::archive::{Reference, References};
+use crate::plan::{Lost, Mapping};
 
 /// What is not there, by its new name, and the devices that need it.
 #[derive(Debug, Default, PartialEq, Eq)]

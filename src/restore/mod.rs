@@ -24,7 +24,6 @@ mod import;
 mod lacking;
 mod legacy;
 mod limits;
-mod mapping;
 mod permits;
 mod plan;
 mod profiles;
@@ -36,15 +35,15 @@ mod select;
 mod send;
 mod volume;
 
+pub use crate::plan::{Existing, Lost, Mapping, Saved};
 pub use apply::{Context, apply};
 pub use description::{Description, NoDescription};
 pub use error::RestoreError;
 pub use fitting::SavedProfile;
 pub use gather::{Existence, Facts, PoolFacts, Server, gather};
 pub use limits::{Limits, Permit};
-pub use mapping::{Lost, Mapping, Saved};
 pub use plan::{Work, plan};
-pub use request::{Existing, Options, Request, Scope, Selection};
+pub use request::{Options, Request, Scope, Selection};
 pub use select::{lacks_undamaged, selected};
 pub use volume::{
     ExistingVolume, VolumeFacts, VolumeRequest, VolumeScope, VolumeWork, apply_volumes,

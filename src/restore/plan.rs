@@ -7,12 +7,12 @@ use super::fitting::{Fitting, SavedProfile, fit};
 use super::gather::{Existence, Facts, Server};
 use super::limits::{Limits, Permit, Verdict};
 use super::quotas::Quotas;
-use super::request::{Existing, Request};
+use super::request::Request;
 use super::rooms::Rooms;
 use super::select::select;
 use crate::archive::{Identity, References};
 use crate::model::{InstanceName, InstanceType, PoolName, ProjectName, ResourceId};
-use crate::plan::{Action, Plan, Row, Step};
+use crate::plan::{Action, Existing, Plan, Row, Step};
 use crate::target::{Manifest, Stored};
 
 /// What applying one step needs.
@@ -133,7 +133,8 @@ fn step(request: &Request, facts: &Facts, id: &ResourceId, place: Place<'_>) -> 
         return refuse(&fitting.problems.join("; "));
     }
     let existing = server.instances.get(&name);
-    if existing.is_some() && request.equal.contains(id) {
+    let there = ResourceId::instance(project.clone(), &name);
+    if existing.is_some() && request.equal.contains(&there) {
         return Step::rest(row(Action::Skip).because("it is there, and equal"));
     }
     let action = match decide(request, existing) {

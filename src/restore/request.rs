@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 
 use jiff::Timestamp;
 
-use super::mapping::Mapping;
 use crate::model::{InstanceName, ProjectName, ResourceId, ResourceName, SourceName, Version};
+use crate::plan::{Existing, Mapping};
 use crate::temporary::Mark;
 
 /// A request to bring instances of one source back to one server.
@@ -20,7 +20,7 @@ pub struct Request {
     pub selection: Selection,
     /// What becomes of instances that exist.
     pub existing: Existing,
-    /// Those that exist and are what the backup holds: nothing is left to do for them.
+    /// Those of the server that are what the backup holds: nothing is left to do for them.
     pub equal: BTreeSet<ResourceId>,
     /// How they are restored.
     pub options: Options,
@@ -46,17 +46,6 @@ pub enum Selection {
     Exactly(Version),
     /// The newest complete one that is not later.
     AsOf(Timestamp),
-}
-
-/// What becomes of an instance that has the name already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Existing {
-    /// The step is refused.
-    Refuse,
-    /// It stays, and the step is skipped.
-    Skip,
-    /// It is replaced once its successor is imported.
-    Replace,
 }
 
 /// How instances are restored.

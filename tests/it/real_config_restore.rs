@@ -1,6 +1,7 @@
 //! The configuration of real servers brought back: to an empty server, to one that has changed, from bad
 //! versions, by a connection that it cuts.
 
+use incus_backup::plan::Mapping;
 use serde_json::{Value, json};
 
 use crate::daemon::Daemon;
@@ -377,7 +378,9 @@ async fn what_changed_since_the_plan_is_not_overwritten() {
          config set user.note=then",
     );
     let now = "2026-11-24T00:00:00Z".parse().unwrap();
-    let facts = config::gather_restore(&client, backup, now).await.unwrap();
+    let facts = config::gather_restore(&client, backup, &Mapping::default(), now)
+        .await
+        .unwrap();
     let planned = config::plan_restore(&config::RestoreRequest::default(), &facts);
     assert_eq!(planned.rows().filter(|row| row.action.changes()).count(), 3);
     daemon.script(
@@ -510,7 +513,9 @@ async fn a_restore_that_was_stopped_goes_on_where_it_stopped() {
     let mut runs = 0;
     loop {
         let backup = config::read(&full).await.unwrap();
-        let facts = config::gather_restore(&empty, backup, now).await.unwrap();
+        let facts = config::gather_restore(&empty, backup, &Mapping::default(), now)
+            .await
+            .unwrap();
         let planned = config::plan_restore(&request, &facts);
         if !planned.changes_anything() {
             break;

@@ -247,3 +247,137 @@ fn real_whole_a_restore_that_is_interrupted_goes_on_where_it_stopped() {
         }
     }
 }
+
+/// What is another on the new server, and where it goes to.
+const MAPS: [&str; 10] = [
+    "--pool-map",
+    "tank=fast",
+    "--network-map",
+    "br0=lan",
+    "--profile-map",
+    "vols=with-data",
+    "--project-map",
+    "own=mine",
+    "--project-map",
+    "limited=jailed",
+];
+
+#[test]
+fn real_whole_a_server_comes_back_where_things_have_other_names() {
+    let Some(old) = Daemon::full() else { return };
+    let before = old.states();
+    old.stop_all();
+    old.run(ALL, &["create", "--yes"]).exits(0);
+    let target = old.target();
+    let source = old.query("/1.0")["environment"]["server_name"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let Some(new) = Daemon::start() else { return };
+    // A pool of another driver, a network of another address.
+    new.script(
+        "storage create fast dir
+         network create lan ipv4.address=10.177.7.1/24 ipv6.address=none",
+    );
+    let arguments = [
+        "restore", "--target", &target, "--from", &source, "--yes", "-f", "json",
+    ];
+    let restore = || new.run(ALL, &[&arguments[..], &MAPS].concat());
+    let ran = restore().exits(0);
+    assert_eq!(rows(&ran, "failed"), [""; 0]);
+    let pools: Vec<String> = new
+        .query("/1.0/storage-pools?recursion=1")
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pool| format!("{} {}", pool["name"], pool["driver"]))
+        .collect();
+    assert_eq!(pools, [r#""default" "dir""#, r#""fast" "dir""#]);
+    let networks = new.query("/1.0/networks/lan");
+    assert_eq!(networks["config"]["ipv4.address"], "10.177.7.1/24");
+    assert!(new.run("incus", &["network", "show", "br0"]).code != Some(0));
+    let profile = new.query("/1.0/profiles/with-data");
+    assert_eq!(profile["devices"]["data"]["source"], "data");
+    let web = new.query("/1.0/instances/web");
+    assert_eq!(web["profiles"], serde_json::json!(["default", "with-data"]));
+    let db = new.query("/1.0/instances/db?project=mine");
+    assert_eq!(db["expanded_devices"]["root"]["pool"], "fast");
+    assert_eq!(db["devices"]["mnt"]["pool"], "fast");
+    let jailed = new.query("/1.0/projects/jailed");
+    assert_eq!(jailed["config"]["restricted"], "true");
+    // A second run finds nothing to do.
+    let again = restore().exits(0);
+    assert_eq!(rows(&again, "done"), [""; 0]);
+    let named = [
+        ("default", "web"),
+        ("mine", "db"),
+        ("shared", "mail"),
+        ("jailed", "jail"),
+    ];
+    for (at, state) in named.iter().zip(&before) {
+        let (project, name) = *at;
+        new.incus(&["--project", project, "start", name]);
+        assert_eq!(new.sh(*at, STATE), *state);
+    }
+}
+
+#[test]
+fn real_whole_what_exists_and_differs_is_treated_alike_at_every_level() {
+    let Some(daemon) = Daemon::start() else {
+        return;
+    };
+    daemon.script(
+        "storage create default dir
+         profile device add default root disk path=/ pool=default
+         profile create p
+         profile set p limits.cpu=1
+         storage volume create default data user.note=then",
+    );
+    daemon.image("default", "busybox");
+    daemon.script("init busybox web --quiet");
+    daemon.run(ALL, &["create", "--yes"]).exits(0);
+    daemon.script(
+        "profile set p limits.cpu=2
+         storage volume set default data user.note=now
+         config set web user.note=now",
+    );
+    let restore = |flag: &[&str], code| {
+        let arguments = [&["restore", "--yes", "-f", "json"], flag].concat();
+        let ran = daemon.run(ALL, &arguments).exits(code);
+        let mut told: Vec<String> = ran
+            .rows()
+            .iter()
+            .filter(|row| row["object"].is_null() || row["object"]["name"] == "p")
+            .filter(|row| row["type"] != "image")
+            .map(|row| {
+                format!(
+                    "{} {}",
+                    row["action"].as_str().unwrap(),
+                    row["type"].as_str().unwrap()
+                )
+            })
+            .collect();
+        told.sort();
+        told
+    };
+    let alike = |action: &str| ["config", "instance", "volume"].map(|it| format!("{action} {it}"));
+    assert_eq!(restore(&[], 3), alike("refuse"));
+    assert_eq!(restore(&["--skip-existing"], 0), alike("skip"));
+    assert_eq!(daemon.query("/1.0/profiles/p")["config"]["limits.cpu"], "2");
+    let replaced = ["replace instance", "replace volume", "update config"];
+    assert_eq!(restore(&["--replace"], 0), replaced);
+    assert_eq!(daemon.query("/1.0/profiles/p")["config"]["limits.cpu"], "1");
+    assert_eq!(
+        daemon.query("/1.0/instances/web")["config"].get("user.note"),
+        None
+    );
+    let path = "/1.0/storage-pools/default/volumes/custom/data";
+    assert_eq!(daemon.query(path)["config"]["user.note"], "then");
+    assert_eq!(restore(&[], 0), alike("skip"));
+    // What the backup lacks stays, and goes only by force.
+    daemon.script("profile create extra");
+    restore(&["--replace"], 0);
+    daemon.incus(&["profile", "show", "extra"]);
+    restore(&["--force"], 0);
+    assert!(daemon.run("incus", &["profile", "show", "extra"]).code != Some(0));
+}

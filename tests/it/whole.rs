@@ -101,3 +101,151 @@ fn a_kind_can_be_left_out_and_a_server_has_no_name() {
     let ran = all(&world, &["create", "web"]).exits(2);
     assert!(ran.stderr.contains("write `REMOTE:`"), "{}", ran.stderr);
 }
+
+/// The rows about a kind of object or resource, as `action name: reason (status)`.
+fn rows_of(ran: &Ran, kind: &str) -> Vec<String> {
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let rows = ran.rows();
+    let of_kind = rows.iter().filter(|row| match row["object"].as_object() {
+        Some(object) => object["kind"] == kind,
+        None => row["type"] == kind,
+    });
+    let told = of_kind.map(|row| {
+        let object = &row["object"]["name"];
+        let name = if object.is_null() {
+            &row["name"]
+        } else {
+            object
+        };
+        format!(
+            "{} {}: {} ({})",
+            text(&row["action"]),
+            text(name),
+            text(&row["reason"]),
+            text(&row["status"])
+        )
+    });
+    told.collect()
+}
+
+#[test]
+fn a_whole_server_comes_back_where_things_have_other_names() {
+    let world = World::with_web(Series::Lts70, "zfs");
+    {
+        let mut state = world.incus.state();
+        let web = state.instance("web").unwrap();
+        web.object["devices"]["eth1"] = serde_json::json!({ "type": "nic", "network": "incusbr0" });
+        web.snapshots.clear();
+    }
+    all(&world, &["create", "--yes"]).exits(0);
+    {
+        let mut state = world.incus.state();
+        state.instances.clear();
+        state.pools.remove("tank");
+        state.add_pool("fast", "zfs");
+        state.networks.push("lan".into());
+    }
+    let maps = [
+        "restore",
+        "--pool-map",
+        "tank=fast",
+        "--network-map",
+        "incusbr0=lan",
+        "--profile-map",
+        "default=plain",
+        "-f",
+        "json",
+    ];
+    let plan = all(&world, &[&maps[..], &["--dry-run"]].concat()).exits(0);
+    let ran = all(&world, &[&maps[..], &["--yes"]].concat()).exits(0);
+    let shown = |ran: &Ran, kind| {
+        let rows = rows_of(ran, kind).into_iter();
+        let plain = |row: String| row.rsplit_once(" (").unwrap().0.to_owned();
+        rows.map(plain).collect::<Vec<_>>()
+    };
+    for kind in ["storage-pool", "network", "profile", "instance"] {
+        assert_eq!(shown(&plan, kind), shown(&ran, kind));
+    }
+    assert_eq!(
+        rows_of(&ran, "storage-pool"),
+        [
+            "skip default: it is equal (skipped)",
+            "skip fast: it is equal; what is there stands in for `tank` (skipped)",
+        ]
+    );
+    assert_eq!(
+        rows_of(&ran, "network"),
+        [
+            "skip lan: it is equal; what is there stands in for `incusbr0` (skipped)",
+            "keep incusbr0: the backup lacks it; --force deletes it (skipped)",
+        ]
+    );
+    assert_eq!(
+        rows_of(&ran, "profile"),
+        [
+            "keep default: every server has it (skipped)",
+            "create plain: in the backup `default` (done)",
+        ]
+    );
+    assert_eq!(
+        rows_of(&ran, "instance"),
+        [
+            "create web: crash-consistent; to pool `fast`; profile `default` becomes `plain`; \
+             network `incusbr0` becomes `lan`; left stopped (done)"
+        ]
+    );
+    let mut state = world.incus.state();
+    assert_eq!(
+        state.profile_contents["plain"]["devices"]["eth0"]["network"],
+        "lan"
+    );
+    let web = state.instance("web").unwrap();
+    assert_eq!(web.object["profiles"], serde_json::json!(["plain"]));
+    assert_eq!(web.object["devices"]["root"]["pool"], "fast");
+    assert_eq!(web.object["devices"]["eth1"]["network"], "lan");
+    drop(state);
+    // What came back under other names is equal, and nothing is left to do.
+    let again = all(&world, &[&maps[..], &["--yes"]].concat()).exits(0);
+    let statuses = told(&again);
+    assert!(
+        statuses.iter().all(|(_, status)| status == "skipped"),
+        "{statuses:?}"
+    );
+}
+
+#[test]
+fn what_exists_and_differs_is_treated_alike_be_it_an_instance_or_a_profile() {
+    let world = World::with_web(Series::Lts70, "zfs");
+    all(&world, &["create", "--yes"]).exits(0);
+    {
+        let mut state = world.incus.state();
+        let note = serde_json::json!({ "config": { "user.note": "later" }, "devices": {} });
+        state.profile_contents.insert("default".into(), note);
+        let web = state.instance("web").unwrap();
+        web.object["config"]["user.note"] = "later".into();
+    }
+    let restore = |flag: &[&str], code| {
+        let arguments = [&["restore", "-f", "json", "--yes"], flag].concat();
+        let ran = all(&world, &arguments).exits(code);
+        let of = |kind| {
+            let row = rows_of(&ran, kind).remove(0);
+            row.split_once(' ').unwrap().0.to_owned()
+        };
+        (of("profile"), of("instance"))
+    };
+    let notes = || {
+        let mut state = world.incus.state();
+        let profile = state.profile_contents["default"]["config"]["user.note"].clone();
+        let web = state.instance("web").unwrap().object["config"]["user.note"].clone();
+        (profile, web)
+    };
+    let pair = |text: &str| (text.to_owned(), text.to_owned());
+    assert_eq!(restore(&[], 3), pair("refuse"));
+    assert_eq!(restore(&["--skip-existing"], 0), pair("skip"));
+    assert_eq!(notes(), ("later".into(), "later".into()));
+    assert_eq!(
+        restore(&["--replace"], 0),
+        ("update".to_owned(), "replace".to_owned())
+    );
+    assert_eq!(notes(), (serde_json::Value::Null, "x".into()));
+}

@@ -6,9 +6,9 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 
 use super::config::pool_source;
-use super::{Answers, List, Rows, SourceChoice, TargetChoice, Verbosity};
+use super::{Answers, List, Renaming, Rows, SourceChoice, TargetChoice, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
-use crate::model::{CompressionChoice, Kind};
+use crate::model::{CompressionChoice, Kind, PoolName, ProjectName, ResourceName};
 
 const LIST: &str = "Examples:
   incus-backup-all list
@@ -97,12 +97,15 @@ pub struct CreateAll {
 ///
 /// Storage pools, projects, networks, volumes, profiles, images, instances, and in the end limits,
 /// certificates and the remaining server keys: one plan, one question. What is there and equal is
-/// skipped, so that a restore that was interrupted goes on where it stopped. Nothing that the backup
-/// lacks is deleted.
+/// skipped, so that a restore that was interrupted goes on where it stopped. What is there and differs
+/// is refused, unless it only lacks something; --replace and --skip-existing say what becomes of it,
+/// be it an instance or a profile. No data that the backup lacks is deleted, and configuration that it
+/// lacks only by --force.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   incus-backup-all restore --from prod
   incus-backup-all restore dr: --from prod --as-of 2026-01-31T12:00:00Z --dry-run
+  incus-backup-all restore dr: --from prod --pool-map tank=fast --network-map lan=lan0
   incus-backup-all restore --from prod --skip config --skip-existing --yes")]
 #[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 pub struct RestoreAll {
@@ -121,15 +124,32 @@ pub struct RestoreAll {
     /// Leave a kind out: instance, volume, bucket, image or config; may be given several times
     #[arg(long, value_name = "KIND")]
     pub skip: Vec<Kind>,
-    /// Replace what exists and differs: imported beside, swapped by name, the old one deleted last
+    /// Replace what exists and differs: data is imported beside, swapped by name, and the old one
+    /// deleted last; configuration is changed
     #[arg(long, conflicts_with = "skip_existing")]
     pub replace: bool,
-    /// Leave what exists as it is
+    /// Leave what exists as it is, also where it differs
     #[arg(long)]
     pub skip_existing: bool,
     /// Start what was restored
     #[arg(long)]
     pub start: bool,
+    /// Restore what was in storage pool OLD to storage pool NEW, which is made as OLD was where it is
+    /// not there
+    #[arg(long, value_name = "OLD=NEW")]
+    pub pool_map: Vec<Renaming<PoolName>>,
+    /// Put what was on network OLD onto network NEW, which is made as OLD was where it is not there
+    #[arg(long, value_name = "OLD=NEW")]
+    pub network_map: Vec<Renaming<ResourceName>>,
+    /// Give what had profile OLD profile NEW, which is made as OLD was where it is not there
+    #[arg(long, value_name = "OLD=NEW")]
+    pub profile_map: Vec<Renaming<ResourceName>>,
+    /// Restore what was in project OLD into project NEW, which is made as OLD was where it is not there
+    #[arg(long, value_name = "OLD=NEW")]
+    pub project_map: Vec<Renaming<ProjectName>>,
+    /// Restore instances without the devices whose network or volume is missing
+    #[arg(long)]
+    pub drop_missing_devices: bool,
     /// The device, data set or folder of storage pool POOL on the new server
     #[arg(long, value_name = "POOL=SOURCE", value_parser = pool_source)]
     pub pool_source: Vec<(String, String)>,

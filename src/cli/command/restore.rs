@@ -205,16 +205,12 @@ fn belongs_to(volume: &Stored, instance: &Manifest) -> bool {
 }
 
 fn mapping(args: &Restore) -> Mapping {
-    let names = |renamings: &[Renaming<ResourceName>]| -> BTreeMap<String, String> {
-        let pair = |it: &Renaming<ResourceName>| (it.old.to_string(), it.new.to_string());
-        renamings.iter().map(pair).collect()
-    };
     Mapping {
         to_project: args.to_project.clone(),
         projects: pairs(&args.project_map),
         pools: pairs(&args.pool_map),
-        networks: names(&args.network_map),
-        profiles: names(&args.profile_map),
+        networks: texts(&args.network_map),
+        profiles: texts(&args.profile_map),
         devices: if args.drop_missing_devices {
             Lost::Drop
         } else {
@@ -226,6 +222,11 @@ fn mapping(args: &Restore) -> Mapping {
             Saved::Ignore
         },
     }
+}
+
+pub(super) fn texts(renamings: &[Renaming<ResourceName>]) -> BTreeMap<String, String> {
+    let pair = |it: &Renaming<ResourceName>| (it.old.to_string(), it.new.to_string());
+    renamings.iter().map(pair).collect()
 }
 
 pub(super) fn pairs<T: Clone + Ord>(renamings: &[Renaming<T>]) -> BTreeMap<T, T> {

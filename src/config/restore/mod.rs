@@ -8,6 +8,7 @@
 mod apply;
 mod certificate;
 mod cluster;
+mod existing;
 mod extra;
 mod key;
 mod object;
@@ -25,4 +26,5 @@ pub use apply::apply_restore;
 pub use plan::plan_restore;
 pub use request::{Connection, RestoreFacts, RestoreRequest, gather_restore};
 pub use stage::Phase;
+pub(super) use stage::is_volume_key;
 pub use work::Work;

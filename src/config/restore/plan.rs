@@ -5,7 +5,7 @@ use super::extra::extras;
 use super::request::{RestoreFacts, RestoreRequest};
 use super::stage::Stage;
 use super::work::Work;
-use super::{certificate, cluster, key, object, pool, project};
+use super::{certificate, cluster, existing, key, object, pool, project};
 use crate::model::{ObjectId, ObjectKind};
 use crate::plan::{Action, Plan, Row, Step};
 
@@ -50,8 +50,26 @@ pub fn plan_restore(request: &RestoreRequest, facts: &RestoreFacts) -> Plan<Work
             steps.extend(planner.kind(kind));
         }
     }
+    let left_out = facts.left_out.iter();
+    steps.extend(
+        left_out
+            .filter(|(id, _)| RESTORED.contains(&id.kind) && request.filter.takes(id))
+            .map(|(id, reason)| rest(Stage::of(id.kind), Action::Skip, id, reason)),
+    );
     steps.sort_by_key(|(stage, _)| *stage);
-    steps.into_iter().map(|(_, step)| step).collect()
+    let noted = |step: Step<Work>| {
+        let (row, work) = step.into_parts();
+        let note = row.object.as_ref().and_then(|id| facts.notes.get(id));
+        let row = match note {
+            Some(note) => row.because(note),
+            None => row,
+        };
+        match work {
+            Some(work) => Step::work(row, work),
+            None => Step::rest(row),
+        }
+    };
+    steps.into_iter().map(|(_, step)| noted(step)).collect()
 }
 
 impl Planner<'_> {
@@ -80,7 +98,7 @@ impl Planner<'_> {
             if object.declared_nothing() {
                 continue;
             }
-            steps.extend(match kind {
+            let of_object = match kind {
                 ObjectKind::ServerKey => key::plan(self, id, object),
                 ObjectKind::StoragePool => pool::plan(self, id, object),
                 ObjectKind::Project => project::plan(self, id, object),
@@ -89,7 +107,8 @@ impl Planner<'_> {
                     cluster::plan(self, id, object)
                 }
                 _ => object::plan(self, id, object),
-            });
+            };
+            steps.extend(existing::settle(self, id, of_object));
         }
         for (id, object) in present
             .iter()

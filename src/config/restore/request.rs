@@ -8,14 +8,18 @@ use super::super::document::Document;
 use super::super::error::ConfigError;
 use super::super::filter::Filter;
 use super::super::read::read;
+use super::super::renamed::{Renamed, renamed};
 use crate::incus::Client;
-use crate::model::{ObjectKind, ResourceName};
+use crate::model::{ObjectId, ObjectKind, ResourceName};
+use crate::plan::{Existing, Mapping};
 
 /// A request to give a server a configuration.
 #[derive(Debug, Clone, Default)]
 pub struct RestoreRequest {
     /// Which objects.
     pub filter: Filter,
+    /// What becomes of objects that are there and differ.
+    pub existing: Existing,
     /// Delete what the backup lacks, where nothing uses it.
     pub force: bool,
     /// Create volumes and buckets without their data.
@@ -36,8 +40,12 @@ pub struct Connection {
 /// What is true when a restore is planned.
 #[derive(Debug, Clone)]
 pub struct RestoreFacts {
-    /// What the backup declares.
+    /// What the backup declares, by the names that things have on the server.
     pub backup: Document,
+    /// Why objects of it are as they are.
+    pub notes: BTreeMap<ObjectId, String>,
+    /// The objects of the backup that have no place on the server, and why.
+    pub left_out: Vec<(ObjectId, String)>,
     /// What the server declares.
     pub server: Document,
     /// The members of the server's cluster; none where it is in none.
@@ -48,14 +56,20 @@ pub struct RestoreFacts {
     pub now: Timestamp,
 }
 
-/// Reads the server that a backup is to be given to.
+/// Reads the server that a backup is to be given to, where things may have other names.
 pub async fn gather_restore(
     client: &Client,
     backup: Document,
+    mapping: &Mapping,
     now: Timestamp,
 ) -> Result<RestoreFacts, ConfigError> {
     let server = read(client).await?;
     let document = client.server_document(None).await?;
+    let Renamed {
+        backup,
+        notes,
+        left_out,
+    } = renamed(backup, &server, mapping)?;
     let members = server.objects(ObjectKind::ClusterMember);
     Ok(RestoreFacts {
         members: members
@@ -68,6 +82,8 @@ pub async fn gather_restore(
             certificate: Client::own_certificate(&document).map(str::to_owned),
         },
         backup,
+        notes,
+        left_out,
         server,
         now,
     })

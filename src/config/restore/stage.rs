@@ -85,7 +85,7 @@ impl Stage {
 }
 
 /// Whether a server key names a volume that must be there.
-pub(super) fn is_volume_key(key: &str) -> bool {
+pub(in crate::config) fn is_volume_key(key: &str) -> bool {
     key.starts_with("storage.") && key.ends_with("_volume")
 }
 

@@ -1,5 +1,7 @@
 //! Plans by table: what is done to what, and in which order.
 
+use std::collections::BTreeMap;
+
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -9,12 +11,15 @@ use super::plan_restore;
 use super::request::{Connection, RestoreFacts, RestoreRequest};
 use super::wire::create_body;
 use super::work::{Change, Work};
-use crate::model::ObjectKind;
-use crate::plan::Plan;
+use crate::config::renamed;
+use crate::model::{ObjectId, ObjectKind};
+use crate::plan::{Existing, Mapping, Plan};
 
 fn facts(backup: Document, server: Document) -> RestoreFacts {
     RestoreFacts {
         backup,
+        notes: BTreeMap::new(),
+        left_out: Vec::new(),
         server,
         members: Vec::new(),
         connection: Connection::default(),
@@ -347,4 +352,179 @@ fn a_cluster_s_pool_comes_to_a_single_server_as_its_first_member_had_it() {
         bodies[0]["config"],
         json!({ "rsync.bwlimit": "1", "size": "5GiB" })
     );
+}
+
+/// A profile of the default project with a device on a network and one in a pool.
+fn profile(name: &str, network: &str, pool: &str) -> (ObjectKind, Value) {
+    let raw = json!({ "name": name, "config": {}, "devices": {
+        "eth0": { "type": "nic", "network": network },
+        "root": { "type": "disk", "path": "/", "pool": pool } } });
+    (ObjectKind::Profile, raw)
+}
+
+fn project(name: &str) -> (ObjectKind, Value) {
+    let config = json!({ "features.profiles": "true" });
+    (
+        ObjectKind::Project,
+        json!({ "name": name, "config": config }),
+    )
+}
+
+#[rstest]
+#[case::replaced(Existing::Replace, [
+    "update p: devices.eth0.network",
+    "update q: devices.eth0, devices.root",
+    "update user.note: ",
+])]
+#[case::refused(Existing::Refuse, [
+    "refuse p: it is there, and differs (devices.eth0.network); --replace changes it, \
+     --skip-existing leaves it",
+    "update q: devices.eth0, devices.root",
+    "refuse user.note: it is there, and differs; --replace changes it, --skip-existing leaves it",
+])]
+#[case::skipped(Existing::Skip, [
+    "skip p: it exists, and differs (devices.eth0.network)",
+    "skip q: it exists, and differs (devices.eth0, devices.root)",
+    "skip user.note: it exists, and differs",
+])]
+fn what_is_there_and_differs_becomes_what_was_asked_for(
+    #[case] existing: Existing,
+    #[case] expected: [&str; 3],
+) {
+    let backup = document(&[
+        project("default"),
+        profile("p", "br0", "tank"),
+        profile("q", "br0", "tank"),
+        key("user.note", "then"),
+    ]);
+    let empty = json!({ "name": "q", "config": {}, "devices": {} });
+    let server = document(&[
+        project("default"),
+        profile("p", "br1", "tank"),
+        (ObjectKind::Profile, empty),
+        key("user.note", "now"),
+    ]);
+    let request = RestoreRequest {
+        existing,
+        ..RestoreRequest::default()
+    };
+    let plan = planned(&request, &facts(backup, server));
+    assert_eq!(plan[0], "skip default: it is equal");
+    assert_eq!(plan[1..], expected);
+}
+
+/// Facts where things have other names.
+fn mapped(mapping: &Mapping, backup: Document, server: Document) -> RestoreFacts {
+    let renamed = renamed(backup, &server, mapping).unwrap();
+    RestoreFacts {
+        notes: renamed.notes,
+        left_out: renamed.left_out,
+        ..facts(renamed.backup, server)
+    }
+}
+
+#[test]
+fn what_is_mapped_to_what_is_there_gives_way_to_it_and_what_names_it_follows() {
+    let network = |name: &str, address: &str| {
+        let raw = json!({ "name": name, "type": "bridge", "config": { "ipv4.address": address } });
+        (ObjectKind::Network, raw)
+    };
+    let backup = document(&[
+        project("default"),
+        project("shop"),
+        pool("tank", "btrfs", &json!({ "source": "/dev/sdb" })),
+        network("br0", "10.0.0.1/24"),
+        profile("web", "br0", "tank"),
+    ]);
+    let server = document(&[
+        project("default"),
+        pool("fast", "dir", &json!({})),
+        network("lan", "10.9.0.1/24"),
+    ]);
+    let mapping = Mapping {
+        pools: [("tank".parse().unwrap(), "fast".parse().unwrap())].into(),
+        networks: [("br0".to_owned(), "lan".to_owned())].into(),
+        profiles: [("web".to_owned(), "www".to_owned())].into(),
+        projects: [("shop".parse().unwrap(), "mall".parse().unwrap())].into(),
+        ..Mapping::default()
+    };
+    let facts = mapped(&mapping, backup, server);
+    // Not even with force is what stands in for something deleted.
+    let request = RestoreRequest {
+        force: true,
+        ..RestoreRequest::default()
+    };
+    assert_eq!(
+        planned(&request, &facts),
+        [
+            "skip fast: it is equal; what is there stands in for `tank`",
+            "skip default: it is equal",
+            "create mall: in the backup `shop`",
+            "skip lan: it is equal; what is there stands in for `br0`",
+            "create www: in the backup `web`",
+        ]
+    );
+    let bodies = bodies(&request, &facts);
+    assert_eq!(
+        bodies[1]["devices"],
+        json!({ "eth0": { "type": "nic", "network": "lan" },
+            "root": { "type": "disk", "path": "/", "pool": "fast" } })
+    );
+}
+
+#[test]
+fn what_is_mapped_to_what_the_backup_has_is_left_out_and_so_is_what_belongs_to_it_alone() {
+    let network = |name: &str| {
+        let raw = json!({ "name": name, "type": "bridge", "config": {} });
+        (ObjectKind::Network, raw)
+    };
+    let mut backup = document(&[project("default"), network("br0"), network("br1")]);
+    let forward = ObjectId {
+        parent: Some("br0".parse().unwrap()),
+        ..ObjectId::in_project(
+            ObjectKind::NetworkForward,
+            "default".parse().unwrap(),
+            "10.0.0.9".parse().unwrap(),
+        )
+    };
+    let forwards = [(forward, crate::config::Object::default())].into();
+    let forwards = Section::Objects(forwards);
+    backup.sections.insert(ObjectKind::NetworkForward, forwards);
+    let mapping = Mapping {
+        networks: [("br0".to_owned(), "br1".to_owned())].into(),
+        ..Mapping::default()
+    };
+    let facts = mapped(&mapping, backup, document(&[project("default")]));
+    assert_eq!(
+        planned(&RestoreRequest::default(), &facts),
+        [
+            "skip default: it is equal",
+            "create br1: ",
+            "skip br0: another one is network `br1` already",
+            "skip br0/10.0.0.9: its network is another one there",
+        ]
+    );
+}
+
+#[test]
+fn what_is_mapped_into_a_project_that_shares_comes_to_the_one_that_it_shares_with() {
+    let sharing = json!({ "name": "mall", "config": { "features.profiles": "false" } });
+    let of_shop = json!({ "name": "web", "project": "shop", "config": {} });
+    let backup = document(&[
+        project("default"),
+        project("shop"),
+        (ObjectKind::Profile, of_shop),
+    ]);
+    let server = document(&[project("default"), (ObjectKind::Project, sharing)]);
+    let mapping = Mapping {
+        projects: [("shop".parse().unwrap(), "mall".parse().unwrap())].into(),
+        ..Mapping::default()
+    };
+    let plan = plan_restore(
+        &RestoreRequest::default(),
+        &mapped(&mapping, backup, server),
+    );
+    let web = plan.rows().last().unwrap();
+    let web = web.object.as_ref().unwrap().to_string();
+    assert_eq!(web, "profile `web`");
 }

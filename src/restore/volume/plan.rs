@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::request::Existing;
 use super::super::select::select;
 use super::gather::{ExistingVolume, VolumeFacts};
 use super::request::VolumeRequest;
-use crate::model::{Bytes, PoolName, ProjectName, ResourceId, ResourceName, VolumeContent};
-use crate::plan::{Action, Fit, Plan, Room, Row, Step};
+use crate::model::{Bytes, Kind, PoolName, ProjectName, ResourceId, ResourceName, VolumeContent};
+use crate::plan::{Action, Existing, Fit, Plan, Room, Row, Step};
 use crate::target::{Manifest, Stored};
 use crate::temporary::VolumeAt;
 
@@ -51,7 +50,9 @@ pub fn plan_volumes(request: &VolumeRequest, facts: &VolumeFacts) -> Plan<Volume
             return Step::rest(row(Action::Refuse).because(&reason));
         }
         let existing = facts.volumes.get(&place.destination);
-        if existing.is_some() && request.equal.contains(id) {
+        let there =
+            ResourceId::in_pool(Kind::Volume, project.clone(), pool.clone(), name.clone());
+        if existing.is_some() && request.equal.contains(&there) {
             return Step::rest(row(Action::Skip).because("it is there, and equal"));
         }
         let action = match decide(request, existing) {

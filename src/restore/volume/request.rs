@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::super::mapping::Mapping;
-use super::super::request::{Existing, Selection};
+use super::super::request::Selection;
 use crate::model::{ProjectName, ResourceId, ResourceName, Subject};
+use crate::plan::{Existing, Mapping};
 
 /// A request to bring custom volumes of one source back to one server.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct VolumeRequest {
     pub selection: Selection,
     /// What becomes of volumes that exist.
     pub existing: Existing,
-    /// Those that exist and are what the backup holds: nothing is left to do for them.
+    /// Those of the server that are what the backup holds: nothing is left to do for them.
     pub equal: BTreeSet<ResourceId>,
     /// Another name, for a single volume.
     pub target_name: Option<ResourceName>,

@@ -1,10 +1,11 @@
 //! `restore`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::config::pick_readable;
 use super::super::report;
+use super::super::restore::{pairs, texts};
 use super::super::source::{sources, stored_of};
 use super::super::volume::sweep_both;
 use crate::cli::args::RestoreAll;
@@ -19,7 +20,7 @@ use crate::model::{
 };
 use crate::plan::{Action, Approved, Coming, Outcome, Plan, Report, Row};
 use crate::restore::{
-    self, Existing, Mapping, Options, Request, Scope, Selection, VolumeRequest, VolumeScope,
+    self, Existing, Lost, Mapping, Options, Request, Scope, Selection, VolumeRequest, VolumeScope,
     VolumeWork, bucket, image,
 };
 use crate::target::{Stored, Target};
@@ -100,11 +101,26 @@ pub(in crate::cli) async fn restore(
 fn options(args: &RestoreAll) -> Options {
     Options {
         target_name: None,
-        mapping: Mapping::default(),
+        mapping: mapping(args),
         mark: None,
         start: args.start,
         force: args.force,
         parallel: parallel(args.parallel),
+    }
+}
+
+fn mapping(args: &RestoreAll) -> Mapping {
+    Mapping {
+        projects: pairs(&args.project_map),
+        pools: pairs(&args.pool_map),
+        networks: texts(&args.network_map),
+        profiles: texts(&args.profile_map),
+        devices: if args.drop_missing_devices {
+            Lost::Drop
+        } else {
+            Lost::Refuse
+        },
+        ..Mapping::default()
     }
 }
 
@@ -147,7 +163,7 @@ async fn plan(args: &RestoreAll, sides: &Sides) -> Result<Plan<Work>, CommandErr
             existing: existing(args),
             equal: equal.clone(),
             target_name: None,
-            mapping: Mapping::default(),
+            mapping: mapping(args),
             force: args.force,
         };
         let stored = stored_of(&sides.target, &sides.source, Kind::Volume).await?;
@@ -155,8 +171,9 @@ async fn plan(args: &RestoreAll, sides: &Sides) -> Result<Plan<Work>, CommandErr
             restore::gather_volumes(&sides.client, &request, &sides.target, stored).await?;
         facts.expect(&coming);
         let plan = restore::plan_volumes(&request, &facts);
+        let back = brought_back(&plan, &facts.homes, &request.mapping);
         if let Some((facts, rows)) = &configured {
-            coming = config::coming(&facts.backup, rows, &brought_back(&plan));
+            coming = config::coming(&facts.backup, rows, &back);
         }
         all = all.then(plan.map(|it| Work::Volume(Box::new(it))));
     }
@@ -168,7 +185,7 @@ async fn plan(args: &RestoreAll, sides: &Sides) -> Result<Plan<Work>, CommandErr
             // Buckets cannot be replaced, and what is in them is not known to a configuration.
             existing: Existing::Skip,
             target_name: None,
-            mapping: Mapping::default(),
+            mapping: mapping(args),
         };
         let stored = stored_of(&sides.target, &sides.source, Kind::Bucket).await?;
         let mut facts = bucket::gather(&sides.client, &request, &sides.target, stored).await?;
@@ -186,7 +203,7 @@ async fn plan(args: &RestoreAll, sides: &Sides) -> Result<Plan<Work>, CommandErr
                 Existing::Refuse => Existing::Skip,
                 said => said,
             },
-            mapping: Mapping::default(),
+            mapping: mapping(args),
             force: args.force,
         };
         let stored = stored_of(&sides.target, &sides.source, Kind::Image).await?;
@@ -230,7 +247,7 @@ async fn configuration(
     let picked = pick_readable(&sides.target, &stored, None).await?;
     let backup = config::load(sides.target.clone(), picked.id.clone()).await?;
     let now = Version::now().timestamp();
-    let facts = config::gather_restore(&sides.client, backup, now).await?;
+    let facts = config::gather_restore(&sides.client, backup, &mapping(args), now).await?;
     Ok(Some(facts))
 }
 
@@ -243,17 +260,26 @@ fn config_request(args: &RestoreAll) -> RestoreRequest {
             kinds: kinds.filter(|kind| !with_data.contains(kind)).collect(),
             project: None,
         },
-        force: false,
+        existing: existing(args),
+        force: args.force,
         empty_volumes: false,
         pool_sources: args.pool_source.iter().cloned().collect(),
     }
 }
 
-/// The volumes that will be there once a plan is applied.
-fn brought_back(plan: &Plan<VolumeWork>) -> Vec<ResourceId> {
+/// The volumes that will be there once a plan is applied, by the names that they have then; `homes`
+/// are the projects that the volumes of each live in.
+fn brought_back(
+    plan: &Plan<VolumeWork>,
+    homes: &BTreeMap<ProjectName, ProjectName>,
+    mapping: &Mapping,
+) -> Vec<ResourceId> {
     let stays = |row: &&Row| row.action != Action::Refuse;
     let id = |row: &Row| {
-        let (project, pool, name) = (row.project.clone()?, row.pool.clone()?, row.name.clone()?);
+        let project = mapping.project(row.project.as_ref()?);
+        let project = homes.get(project).unwrap_or(project).clone();
+        let pool = mapping.pool(row.pool.as_ref()?.as_str()).parse().ok()?;
+        let name = row.name.clone()?;
         Some(ResourceId::in_pool(Kind::Volume, project, pool, name))
     };
     plan.rows().filter(stays).filter_map(id).collect()

@@ -10,7 +10,7 @@ use crate::cli::failure::CommandError;
 use crate::cli::names;
 use crate::config::{self, Filter, RestoreRequest};
 use crate::model::{Kind, Version};
-use crate::plan::Report;
+use crate::plan::{Existing, Mapping, Report};
 use crate::target::Stored;
 
 /// Gives a server the configuration of a stored version.
@@ -36,12 +36,14 @@ pub(in crate::cli) async fn restore(
     let backup = config::load(target.clone(), stored.id.clone()).await?;
     let request = RestoreRequest {
         filter: Filter::from(&args.scope),
+        existing: Existing::Replace,
         force: args.force,
         empty_volumes: args.with_empty_volumes,
         pool_sources: args.pool_source.iter().cloned().collect(),
     };
     let now = Version::now().timestamp();
-    let gathered = async { Ok(config::gather_restore(&client, backup, now).await?) };
+    let gathered =
+        async { Ok(config::gather_restore(&client, backup, &Mapping::default(), now).await?) };
     let facts = context.unless_cancelled(gathered).await?;
     let plan = config::plan_restore(&request, &facts);
     let question = match plan.rows().filter(|row| row.action.changes()).count() {

@@ -46,6 +46,23 @@ pub enum Saved {
 }
 
 impl Mapping {
+    /// Whether everything keeps its name.
+    pub fn keeps_names(&self) -> bool {
+        let Self {
+            to_project,
+            projects,
+            pools,
+            networks,
+            profiles,
+            ..
+        } = self;
+        to_project.is_none()
+            && projects.is_empty()
+            && pools.is_empty()
+            && networks.is_empty()
+            && profiles.is_empty()
+    }
+
     /// The project that something of a project goes to.
     pub fn project<'a>(&'a self, stored: &'a ProjectName) -> &'a ProjectName {
         let mapped = self.projects.get(stored);
