@@ -1,10 +1,13 @@
 //! One object of a server's configuration, its fields sorted by what they are (pure).
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::fields::{DERIVED, RESTLESS, SETS, fields};
 use crate::model::{InvalidName, ObjectId, ObjectKind, ProjectName, ResourceName};
+use crate::temporary::{is_of_a_mark, is_of_easing, uneased};
 
 /// Fields by their names, in the order of the names.
 pub(super) type Fields = Map<String, Value>;
@@ -156,6 +159,9 @@ fn member_of(location: Option<&str>) -> Result<Option<ResourceName>, InvalidName
 
 /// Brings what may be written in several ways into one.
 fn settle(id: &ObjectId, object: &mut Object) {
+    if id.kind == ObjectKind::Project {
+        settle_easing(object);
+    }
     let mut own = Fields::new();
     let driver = object.made.get("driver").cloned();
     if let Some(config) = object.set.get_mut("config").and_then(Value::as_object_mut) {
@@ -186,12 +192,32 @@ fn settle(id: &ObjectId, object: &mut Object) {
     }
 }
 
-/// Whether the server chose a configuration key for itself.
+/// Declares of a project what stood before a run of this program eased it for an import: that is put
+/// back when the import ends. What tells of the easing stays, among what is not declared.
+fn settle_easing(object: &mut Object) {
+    let Some(config) = object.set.get_mut("config").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let texts = config.iter().filter_map(|(key, value)| {
+        let value = value.as_str()?;
+        Some((key.clone(), value.to_owned()))
+    });
+    let eased: BTreeMap<String, String> = texts.collect();
+    let before = uneased(&eased);
+    config.retain(|key, _| before.contains_key(key) || is_of_easing(key));
+    for (key, value) in before {
+        config.insert(key, Value::from(value));
+    }
+}
+
+/// Whether the server chose a configuration key for itself, or a run of this program keeps it there for
+/// as long as it works.
 fn is_own(id: &ObjectId, driver: Option<&Value>, key: &str, value: &Value) -> bool {
     // A feature that is off may be told or not.
     let is_off =
         id.kind == ObjectKind::Project && key.starts_with("features.") && *value == "false";
-    if key.starts_with("volatile.") || is_off {
+    let is_fleeting = is_of_a_mark(key) || (id.kind == ObjectKind::Project && is_of_easing(key));
+    if key.starts_with("volatile.") || is_off || is_fleeting {
         return true;
     }
     if id.kind != ObjectKind::StoragePool || key != "source" {
@@ -296,6 +322,32 @@ mod tests {
                 r#""own":{"config":{"volatile.x":"1"}},"#,
                 r#""state":{"managed":true,"status":"Created","used_by":["a","b"]}}"#
             )
+        );
+    }
+
+    #[test]
+    fn a_project_that_is_eased_declares_what_stood_before() {
+        let plain = json!({ "name": "shop", "config": { "restricted": "true",
+            "limits.instances": "3", "restricted.containers.lowlevel": "block" } });
+        let eased = json!({ "name": "shop", "config": { "restricted": "true",
+            "limits.instances": "4", "restricted.containers.lowlevel": "allow",
+            "restricted.virtual-machines.lowlevel": "allow",
+            "user.incus-backup.before": "{\"limits.instances\":\"3\",\
+                \"restricted.containers.lowlevel\":\"block\",\
+                \"restricted.virtual-machines.lowlevel\":null}",
+            "user.incus-backup.holder.1": "x" } });
+        let (_, plain) = api(ObjectKind::Project, &plain);
+        let (_, eased) = api(ObjectKind::Project, &eased);
+        assert_eq!(eased.declared(), plain.declared());
+        // A change of the project leaves the record to whoever eased it.
+        let config = plain.config_over(&eased).unwrap();
+        let record: Vec<&String> = config
+            .keys()
+            .filter(|key| key.contains("incus-backup"))
+            .collect();
+        assert_eq!(
+            record,
+            ["user.incus-backup.before", "user.incus-backup.holder.1"]
         );
     }
 

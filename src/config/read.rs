@@ -18,7 +18,7 @@ use super::fields::{MEMBER_SERVER_KEYS, member_keys};
 use super::object::{Fields, Object, from_api, tidy, tidy_item};
 use crate::incus::{self, Client, ETag, Within};
 use crate::model::{ObjectId, ObjectKind, ResourceName};
-use crate::temporary::owner_of_drill;
+use crate::temporary::{is_passing, owner_of_drill};
 
 /// How many requests for parts of objects are under way at a time.
 const AT_ONCE: usize = 4;
@@ -61,6 +61,14 @@ fn is_of_drill(project: &Value) -> bool {
     let name = project["name"].as_str().and_then(|name| name.parse().ok());
     let config = serde_json::from_value(project["config"].clone()).unwrap_or_default();
     name.is_some_and(|name| owner_of_drill(&name, &config).is_some())
+}
+
+/// Whether an instance or a volume is there only while a run works with it.
+fn is_of_a_run(raw: &Value) -> bool {
+    let config = serde_json::from_value(raw["config"].clone()).unwrap_or_default();
+    raw["name"]
+        .as_str()
+        .is_some_and(|name| is_passing(name, &config))
 }
 
 /// The names of cluster members.
@@ -150,7 +158,10 @@ impl<'a> Reader<'a> {
                 ObjectKind::Project => is_of_drill(&raw),
                 ObjectKind::Image => raw["cached"] == true,
                 // Snapshots are listed beside their volumes, as `VOLUME/SNAPSHOT`.
-                ObjectKind::Volume => raw["name"].as_str().is_some_and(|it| it.contains('/')),
+                ObjectKind::Volume if raw["name"].as_str().is_some_and(|it| it.contains('/')) => {
+                    true
+                }
+                ObjectKind::Volume | ObjectKind::Instance => is_of_a_run(&raw),
                 _ => false,
             };
             if kind == ObjectKind::Instance && raw["status_code"] == UNREACHABLE {

@@ -93,6 +93,11 @@ pub fn is_marked(config: &BTreeMap<String, String>) -> bool {
     config.contains_key(OWNER)
 }
 
+/// Whether something of this name and configuration is there only for as long as a run works with it.
+pub fn is_passing(name: &str, config: &BTreeMap<String, String>) -> bool {
+    is_temporary(name) && is_marked(config)
+}
+
 impl<N> Mark<N>
 where
     N: fmt::Display + FromStr<Err = InvalidName>,

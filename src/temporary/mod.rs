@@ -24,10 +24,10 @@ pub use change::{
 pub use guard::{GuardError, GuardProgram, guard};
 pub use mark::{
     InvalidMark, MARK_KEYS, Mark, Role, backup_name, instance_name, is_left_over_backup, is_marked,
-    is_of_a_mark, project_name, volume_name,
+    is_of_a_mark, is_passing, project_name, volume_name,
 };
 pub use pause::{Pause, PauseError};
-pub use permit::{before, close_project, open_project, takes_volatile_keys};
+pub use permit::{before, close_project, is_of_easing, open_project, takes_volatile_keys, uneased};
 pub use project::{create_project, owner_of_drill, remove_project, sweep_projects};
 pub use reattach::{InstanceAt, Reattach, VolumeAt, repoint};
 pub use remedy::{Found, Remedy, remedies};

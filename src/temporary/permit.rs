@@ -83,6 +83,16 @@ pub fn before(config: &Config) -> BTreeMap<String, Option<String>> {
         })
 }
 
+/// A project's configuration as it is once no run relies on its being eased.
+pub fn uneased(config: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    closed(config.clone(), |_| true)
+}
+
+/// Whether a configuration key of a project is there only while it is eased.
+pub fn is_of_easing(key: &str) -> bool {
+    key == BEFORE || key.starts_with(HOLDER)
+}
+
 fn holder(owner: &Owner) -> String {
     format!("{HOLDER}{}", owner.run())
 }

@@ -160,3 +160,51 @@ fn a_version_can_be_verified_protected_and_deleted() {
     let left = world.run(&["list", "-f", "json"]).exits(0);
     assert_eq!(left.rows(), Vec::<serde_json::Value>::new());
 }
+
+#[test]
+fn a_project_that_another_run_has_eased_is_stored_as_it_was_before_and_what_runs_use_is_not() {
+    let world = World::new();
+    let project = |config: serde_json::Value| {
+        let config = config.as_object().unwrap().clone();
+        world.incus.state().projects.insert("shop".into(), config);
+    };
+    project(serde_json::json!({ "features.profiles": "true", "restricted": "true" }));
+    world.run(&["create", "--yes"]).exits(0);
+    let before = std::fs::read_to_string(world.version().join("projects.json")).unwrap();
+    assert!(before.contains("\"shop\""));
+    // As a run leaves it while it imports something.
+    project(
+        serde_json::json!({ "features.profiles": "true", "restricted": "true",
+        "restricted.containers.lowlevel": "allow", "restricted.virtual-machines.lowlevel": "allow",
+        "user.incus-backup.before": "{\"restricted.containers.lowlevel\":null,\
+            \"restricted.virtual-machines.lowlevel\":null}",
+        "user.incus-backup.holder.x": "y" }),
+    );
+    {
+        let mut state = world.incus.state();
+        let name = "incus-backup-tmp-0a1b2c3d-1";
+        state.add_instance(name, "default", "Stopped", "container");
+        let copy = state.instance(name).unwrap();
+        copy.object["config"]["user.incus-backup"] = "x".into();
+    }
+    std::fs::remove_dir_all(world.root()).unwrap();
+    world.run(&["create", "--yes"]).exits(0);
+    let file: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(world.version().join("projects.json")).unwrap())
+            .unwrap();
+    let shop = file["objects"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["name"] == "shop")
+        .unwrap();
+    let declared = serde_json::json!({ "features.profiles": "true", "restricted": "true" });
+    assert_eq!(shop["set"]["config"], declared);
+    let instances = std::fs::read_to_string(world.version().join("instances.json")).unwrap();
+    assert!(!instances.contains("incus-backup-tmp"), "{instances}");
+    // Nor does a comparison, or a restore, see anything to do.
+    assert_eq!(
+        world.run(&["diff", "-f", "json"]).exits(0).stdout.trim(),
+        "[]"
+    );
+}
