@@ -47,12 +47,11 @@ pub(super) fn rename(
         ObjectKind::NetworkAcl => of_rules(object, mapping),
         ObjectKind::Project => of_projects(object, mapping),
         ObjectKind::ServerKey if is_volume_key(id.name.as_str()) => {
-            text(object.set.get_mut("value"), |value| {
-                match value.split_once('/') {
-                    Some((pool, volume)) => format!("{}/{volume}", mapping.pool(pool)),
-                    None => value.to_owned(),
-                }
-            })
+            let value = object.set.get_mut("value");
+            text(value, |value| match value.split_once('/') {
+                Some((pool, volume)) => format!("{}/{volume}", mapping.pool(pool)),
+                None => value.to_owned(),
+            });
         }
         _ => {}
     }
@@ -118,11 +117,10 @@ fn of_projects(object: &mut Object, mapping: &Mapping) {
     };
     let renamed = |key: &str| {
         let after = |prefixes: &[&str]| {
-            let found = prefixes.iter().find_map(|prefix| {
+            prefixes.iter().find_map(|prefix| {
                 let name = key.strip_prefix(prefix)?;
                 Some(((*prefix).to_owned(), name.to_owned()))
-            });
-            found
+            })
         };
         let of_pool = after(&OF_POOLS).map(|(it, name)| format!("{it}{}", mapping.pool(&name)));
         let of_network = || {

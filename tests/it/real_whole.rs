@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::daemon::Daemon;
-use crate::lab::{Ran, kill};
+use crate::lab::{Ran, kill, until};
 
 const ALL: &str = env!("CARGO_BIN_EXE_incus-backup-all");
 const CONFIG: &str = env!("CARGO_BIN_EXE_incus-backup-config");
@@ -380,4 +380,59 @@ fn real_whole_what_exists_and_differs_is_treated_alike_at_every_level() {
     daemon.incus(&["profile", "show", "extra"]);
     restore(&["--force"], 0);
     assert!(daemon.run("incus", &["profile", "show", "extra"]).code != Some(0));
+}
+
+/// Asks for something and goes away before the answer.
+fn ask_and_go(daemon: &Daemon, path: &str, body: &serde_json::Value) {
+    use std::io::Write as _;
+    let mut socket = std::os::unix::net::UnixStream::connect(daemon.socket()).unwrap();
+    let body = body.to_string();
+    write!(
+        socket,
+        "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    std::thread::sleep(Duration::from_millis(20));
+}
+
+#[test]
+fn real_whole_a_network_whose_maker_was_killed_is_made_by_the_next_run() {
+    let Some(daemon) = Daemon::start() else {
+        return;
+    };
+    daemon.script("network create br0 ipv4.address=10.166.7.1/24 ipv6.address=none");
+    daemon.run(ALL, &["create", "--yes"]).exits(0);
+    daemon.script("network delete br0");
+    let status = || {
+        let ran = daemon.run("incus", &["query", "/1.0/networks/br0"]);
+        let network: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap_or_default();
+        network["status"].as_str().unwrap_or_default().to_owned()
+    };
+    let config = serde_json::json!({ "ipv4.address": "10.166.7.1/24", "ipv6.address": "none" });
+    let body = serde_json::json!({ "name": "br0", "type": "bridge", "config": config });
+    ask_and_go(&daemon, "/1.0/networks", &body);
+    // What it comes to depends on the server: nothing, a record alone, or a network.
+    until(10, "the server to settle", || {
+        let before = status();
+        std::thread::sleep(Duration::from_millis(500));
+        before == status()
+    });
+    let left = status();
+    let restore = || {
+        daemon
+            .run(ALL, &["restore", "--yes", "-f", "json"])
+            .exits(0)
+    };
+    let ran = restore();
+    let networks = rows(&ran, "done");
+    match left.as_str() {
+        "Created" => assert_eq!(networks, [""; 0]),
+        _ => assert_eq!(networks.len(), 1, "{left}: {networks:?}"),
+    }
+    assert_eq!(status(), "Created");
+    let bridge = daemon.run("ip", &["-br", "link", "show", "br0"]).exits(0);
+    assert!(bridge.stdout.contains("br0"), "{}", bridge.stdout);
+    assert_eq!(rows(&restore(), "done"), [""; 0]);
 }

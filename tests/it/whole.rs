@@ -160,8 +160,8 @@ fn a_whole_server_comes_back_where_things_have_other_names() {
     let ran = all(&world, &[&maps[..], &["--yes"]].concat()).exits(0);
     let shown = |ran: &Ran, kind| {
         let rows = rows_of(ran, kind).into_iter();
-        let plain = |row: String| row.rsplit_once(" (").unwrap().0.to_owned();
-        rows.map(plain).collect::<Vec<_>>()
+        let without_status = |row: String| row.rsplit_once(" (").unwrap().0.to_owned();
+        rows.map(without_status).collect::<Vec<_>>()
     };
     for kind in ["storage-pool", "network", "profile", "instance"] {
         assert_eq!(shown(&plan, kind), shown(&ran, kind));

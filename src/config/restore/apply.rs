@@ -86,6 +86,16 @@ impl Giving<'_> {
         let current = self.look(&id, &expected).await?;
         match change {
             Change::Create(object) => self.create(&id, &object).await,
+            Change::CreateAnew(object) => {
+                if let Some((begun, _)) = current {
+                    if used(&id, &begun) {
+                        return Err(ConfigError::InUse(Box::new(id)));
+                    }
+                    let deleted = self.client.delete_object(&id).await;
+                    deleted.map_err(|error| told("delete", &id, error, &[]))?;
+                }
+                self.create(&id, &object).await
+            }
             Change::Update(object) => match current {
                 Some((current, etag)) => self.update(&id, &object, &current, &etag).await,
                 None => Err(ConfigError::Outdated(Box::new(id))),

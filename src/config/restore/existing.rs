@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::plan::{Planner, Turned, rest};
+use super::pool::is_pending;
 use super::work::{Change, Work, given};
 use crate::model::ObjectId;
 use crate::plan::{Action, Existing, Step};
@@ -13,7 +14,7 @@ use crate::plan::{Action, Existing, Step};
 /// some objects by itself, with nothing in them, and a restore that was interrupted leaves projects
 /// without their limits.
 pub(super) fn settle(planner: Planner<'_>, id: &ObjectId, steps: Vec<Turned>) -> Vec<Turned> {
-    let Some(present) = planner.facts.server.object(id) else {
+    let Some(present) = planner.facts.server.object(id).filter(|it| !is_pending(it)) else {
         return steps;
     };
     let present = given(id, present);
@@ -57,7 +58,7 @@ fn differs(step: &Step<Work>) -> bool {
 /// Whether a step only adds to what is there.
 fn adds(present: &Value, work: &Work) -> bool {
     match &work.change {
-        Change::Create(_) => true,
+        Change::Create(_) | Change::CreateAnew(_) => true,
         Change::Update(object) => only_adds(present, &given(&work.id, object)),
         Change::SetKey(value) => only_adds(&present["value"], &Value::from(value.as_str())),
         Change::Delete => false,

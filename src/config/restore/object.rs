@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::super::object::Object;
 use super::cluster::adapted;
+use super::extra::used;
 use super::plan::{Planner, Turned, rest};
+use super::pool::is_pending;
 use super::stage::{Stage, Turn};
 use super::work::{Change, Expected, Work, given};
 use crate::diff::changes;
@@ -27,6 +29,9 @@ pub(super) fn plan(planner: Planner<'_>, id: &ObjectId, wanted: &Object) -> Vec<
     }
     let wanted = adapted(planner, id, wanted);
     match planner.facts.server.object(id) {
+        Some(present) if id.kind == ObjectKind::Network && is_pending(present) => {
+            vec![begun(planner, stage, id, (present, wanted))]
+        }
         Some(present) => {
             let stage = match id.kind {
                 // A rule may name an ACL that is made by the same plan.
@@ -48,6 +53,37 @@ pub(super) fn plan(planner: Planner<'_>, id: &ObjectId, wanted: &Object) -> Vec<
         }
         None => create(planner, stage, id, wanted),
     }
+}
+
+/// Plans a network that an earlier run began to make.
+///
+/// A server makes a network within the request for it: whoever is killed meanwhile leaves a record
+/// with no network behind it, which no change and no second request completes (seen on 6.0.4, whenever
+/// the connection ends; a pool does not suffer that). In a cluster it is the first of two steps, and
+/// the second completes it; else it must go first.
+fn begun(
+    planner: Planner<'_>,
+    stage: Stage,
+    id: &ObjectId,
+    (present, wanted): (&Object, Object),
+) -> Turned {
+    let alone = planner.facts.members.is_empty();
+    if alone && used(id, present) {
+        let reason = "an earlier run began it and did not end, and something uses it: delete it once \
+                      nothing does, and run this again";
+        return rest(stage, Action::Refuse, id, reason);
+    }
+    let row = Row::of_object(Action::Create, id);
+    let (row, change) = if alone {
+        let row = row.because("an earlier run began it: what that left is deleted first");
+        (row, Change::CreateAnew(wanted))
+    } else {
+        (
+            row.because("an earlier run began it"),
+            Change::Create(wanted),
+        )
+    };
+    work(stage, row, id, change, Expected::Absent)
 }
 
 /// Why an object has no place on the server.

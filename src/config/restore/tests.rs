@@ -528,3 +528,30 @@ fn what_is_mapped_into_a_project_that_shares_comes_to_the_one_that_it_shares_wit
     let web = web.object.as_ref().unwrap().to_string();
     assert_eq!(web, "profile `web`");
 }
+
+#[rstest]
+#[case::alone(&[], &[], "create br0: an earlier run began it: what that left is deleted first")]
+#[case::used(&[], &["/1.0/instances/web"], "refuse br0: an earlier run began it and did not end, and \
+    something uses it: delete it once nothing does, and run this again")]
+#[case::clustered(&["m1"], &[], "create br0: an earlier run began it")]
+fn a_network_that_a_killed_run_left_half_made_is_made_and_not_called_equal(
+    #[case] members: &[&str],
+    #[case] used_by: &[&str],
+    #[case] expected: &str,
+    #[values(Existing::Refuse, Existing::Skip, Existing::Replace)] existing: Existing,
+) {
+    let network = |status: &str, used_by: &[&str]| {
+        let raw = json!({ "name": "br0", "type": "bridge", "managed": true, "status": status,
+            "config": {}, "used_by": used_by });
+        document(&[project("default"), (ObjectKind::Network, raw)])
+    };
+    for status in ["Pending", "Errored"] {
+        let mut facts = facts(network("Created", &[]), network(status, used_by));
+        facts.members = members.iter().map(|name| name.parse().unwrap()).collect();
+        let request = RestoreRequest {
+            existing,
+            ..RestoreRequest::default()
+        };
+        assert_eq!(planned(&request, &facts)[1], expected);
+    }
+}

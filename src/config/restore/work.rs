@@ -27,6 +27,8 @@ impl Work {
 pub(super) enum Change {
     /// It is made.
     Create(Object),
+    /// What is left of an earlier attempt is deleted, and it is made.
+    CreateAnew(Object),
     /// What can be changed of it is replaced.
     Update(Object),
     /// It is deleted.
