@@ -447,7 +447,16 @@ fn a_name_with_spaces_and_letters_of_all_kinds_is_as_good_where_the_server_takes
         let id = format!("{pool}/{odd}");
         volumes(&lab, &["create", &id, "--yes"]).exits(0);
         lab.incus(&["storage", "volume", "delete", &pool, &odd]);
-        volumes(&lab, &["restore", &id, "--yes"]).exits(0);
+        let ran = volumes(&lab, &["restore", &id, "--yes"]);
+        if ran.code == Some(1) {
+            // Debian 13's 6.0.4 makes such a volume and does not take it back.
+            assert!(ran.stderr.contains("white space"), "{}", ran.stderr);
+            lab.incus(&["storage", "volume", "delete", &pool, &plain]);
+            volumes(&lab, &["restore", &id, "--target-name", &plain, "--yes"]).exits(0);
+            assert_eq!(left_over(&lab), Vec::<String>::new());
+            return;
+        }
+        ran.exits(0);
         let listed = lab.incus(&["storage", "volume", "list", &pool, "-f", "csv", "-c", "n"]);
         assert!(listed.lines().any(|line| line == odd), "{listed}");
         volumes(&lab, &["restore", &id, "--replace", "--yes"]).exits(0);

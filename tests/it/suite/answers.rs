@@ -292,8 +292,14 @@ fn imports_are_refused_alike(world: &World) {
         )
     );
     let unfit = format!("Failed importing backup: Failed creating instance record: {BAD_NAME}");
-    let unfit = by_series(world, refused(202, &unfit), refused(400, BAD_NAME));
-    assert_eq!(import(own, &named("a_b"), &tar), unfit);
+    let (at_first, at_last) = (refused(400, BAD_NAME), refused(202, &unfit));
+    // Debian 13's 6.0.4 has 7.0's check of the name by now.
+    let found = import(own, &named("a_b"), &tar);
+    let unfit = by_series(world, at_last, at_first.clone());
+    assert!(
+        found == unfit || (world.is_real() && found == at_first),
+        "{found:?}"
+    );
     let elsewhere = format!("{}x-incus-pool: nope\r\n", named("new"));
     assert_eq!(
         import(own, &elsewhere, &tar),

@@ -52,6 +52,11 @@ impl World {
         Self::on(folder, socket, series, Some(fake))
     }
 
+    /// Whether it is a real daemon.
+    pub fn is_real(&self) -> bool {
+        self.fake.is_none()
+    }
+
     /// A real daemon, where there is one.
     pub fn real() -> Option<Self> {
         lab()?;
