@@ -100,7 +100,7 @@ pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Ex
         source: source.name,
         run: context.run.clone(),
         owner: context.owner.clone(),
-        options,
+        options: options.shared_by(count),
         progress: context.progress.clone(),
         cancel: context.cancel.clone(),
         pausing: Arc::new(Pausing::new(guard::program(&named.remote)?)),

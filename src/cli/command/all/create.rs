@@ -60,7 +60,8 @@ pub(in crate::cli) async fn create(
     };
     let planning = plan(&args, options, (&client, &place, &source.name));
     let plan = context.unless_cancelled(planning).await?;
-    let question = match plan.rows().filter(|row| row.action.changes()).count() {
+    let count = plan.rows().filter(|row| row.action.changes()).count();
+    let question = match count {
         1 => "Create 1 backup?".to_owned(),
         count => format!("Create {count} backups?"),
     };
@@ -89,7 +90,7 @@ pub(in crate::cli) async fn create(
         source: source.name,
         run: context.run.clone(),
         owner: context.owner.clone(),
-        options,
+        options: options.shared_by(count),
         progress: context.progress.clone(),
         cancel: context.cancel.clone(),
         pausing: Arc::new(Pausing::new(guard::program(&named.remote)?)),

@@ -62,7 +62,8 @@ pub(in crate::cli) async fn create(
         })
         .collect();
     let plan = backup::plan_volumes(&request, &facts);
-    let question = match plan.rows().filter(|row| row.action.changes()).count() {
+    let count = plan.rows().filter(|row| row.action.changes()).count();
+    let question = match count {
         1 => "Create 1 backup?".to_owned(),
         count => format!("Create {count} backups?"),
     };
@@ -89,7 +90,7 @@ pub(in crate::cli) async fn create(
         source: source.name,
         run: context.run.clone(),
         owner: context.owner.clone(),
-        options,
+        options: options.shared_by(count),
         progress: context.progress.clone(),
         cancel: context.cancel.clone(),
         pausing: Arc::new(Pausing::new(guard::program(&named.remote)?)),
