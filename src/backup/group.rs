@@ -15,121 +15,18 @@ use super::attempt::store_copy;
 use super::copy::TemporaryCopy;
 use super::error::BackupError;
 use super::gather::is_running;
+use super::grouping::GroupWork;
 use super::hooks::Hooks;
 use super::plan::Work;
-use super::request::Options;
 use super::volume::{
-    VolumeCopy, VolumeFacts, VolumeSubject, VolumeWork, back_up_volume, look_at_volume, store_iso,
+    VolumeCopy, VolumeSubject, VolumeWork, back_up_volume, look_at_volume, store_iso,
     store_volume_copy,
 };
-use crate::model::{Kind, Method, ResourceId, RunId, Version, VolumeContent};
-use crate::plan::{Approved, Outcome, Plan, Report, Row, Step};
+use crate::model::{Method, ResourceId, RunId, Version, VolumeContent};
+use crate::plan::{Approved, Outcome, Report, Row};
 use crate::progress::Task;
 use crate::target::{HookFacts, Moment, Stored};
 use crate::temporary::InstanceAt;
-
-/// What one step of a plan with groups needs.
-#[derive(Debug)]
-pub enum GroupWork {
-    /// An instance, and the volumes whose rows follow its own.
-    Instance(Work, Vec<VolumeWork>),
-    /// One of those volumes: it is done with its instance.
-    Member,
-}
-
-/// Joins instances with the volumes that they mount; gives the volumes that no instance of the plan
-/// mounts as a plan of their own. A volume that several mount goes with the first (pure).
-pub fn plan_groups(
-    instances: Plan<Work>,
-    volumes: Plan<VolumeWork>,
-    facts: &VolumeFacts,
-    options: Options,
-) -> (Plan<GroupWork>, Plan<VolumeWork>) {
-    let mut left = volumes.into_steps();
-    let mut steps = Vec::new();
-    for step in instances.into_steps() {
-        let (row, work) = step.into_parts();
-        let Some(work) = work else {
-            steps.push(Step::rest(row));
-            continue;
-        };
-        let mounted: Vec<ResourceId> = mounted_by(facts, &work);
-        let (members, others): (Vec<_>, Vec<_>) = left
-            .into_iter()
-            .partition(|step| id_of(step.row()).is_some_and(|id| mounted.contains(&id)));
-        left = others;
-        let (mut rows, mut works) = (Vec::new(), Vec::new());
-        let paused = paused(facts, &members, options);
-        for member in members {
-            let (row, volume) = member.into_parts();
-            let Some(volume) = volume else {
-                rows.push(Step::rest(row));
-                continue;
-            };
-            let row = if paused.is_empty() || is_iso(facts, &row) {
-                row
-            } else {
-                let reason = format!("crash-consistent: of one moment with `{}`", work.name);
-                Row { reason, ..row }
-            };
-            rows.push(Step::work(row, GroupWork::Member));
-            works.push(volume);
-        }
-        let row = if paused.is_empty() {
-            row
-        } else {
-            row.because(&format!("{paused} paused while all of it is copied"))
-        };
-        steps.push(Step::work(row, GroupWork::Instance(work, works)));
-        steps.extend(rows);
-    }
-    (Plan::new(steps), Plan::new(left))
-}
-
-/// The instances that are paused while these volumes and what mounts them are copied, as a list.
-fn paused(facts: &VolumeFacts, members: &[Step<VolumeWork>], options: Options) -> String {
-    if options.no_snapshot {
-        return String::new();
-    }
-    let ids: Vec<ResourceId> = members
-        .iter()
-        .filter_map(|step| id_of(step.row()))
-        .collect();
-    let candidates = facts.candidates.iter();
-    let mut names: Vec<String> = candidates
-        .filter(|candidate| ids.contains(&candidate.id))
-        .flat_map(|candidate| &candidate.mounters)
-        .filter(|mounter| mounter.running)
-        .map(|mounter| format!("`{}`", mounter.name))
-        .collect();
-    names.sort();
-    names.dedup();
-    names.join(", ")
-}
-
-fn is_iso(facts: &VolumeFacts, row: &Row) -> bool {
-    let id = id_of(row);
-    let mut candidates = facts.candidates.iter();
-    candidates.any(|candidate| {
-        Some(&candidate.id) == id.as_ref() && candidate.circumstances.content == VolumeContent::Iso
-    })
-}
-
-fn mounted_by(facts: &VolumeFacts, work: &Work) -> Vec<ResourceId> {
-    let mounts = |mounter: &crate::incus::Mounter| {
-        mounter.project == work.project && mounter.name == work.name
-    };
-    let candidates = facts.candidates.iter();
-    candidates
-        .filter(|candidate| candidate.mounters.iter().any(mounts))
-        .map(|candidate| candidate.id.clone())
-        .collect()
-}
-
-fn id_of(row: &Row) -> Option<ResourceId> {
-    let (project, pool, name) = (row.project.clone()?, row.pool.clone()?, row.name.clone()?);
-    Some(ResourceId::in_pool(Kind::Volume, project, pool, name))
-}
 
 /// Backs up what the plan names. One thing that fails does not stop the others.
 pub async fn apply_groups(context: &Context, plan: Approved<GroupWork>) -> Report {
