@@ -20,6 +20,7 @@ mod drill;
 mod fake;
 mod fake_config;
 mod faults;
+mod faults_volumes;
 mod generated;
 mod hooks;
 mod images;

@@ -31,7 +31,10 @@ pub(super) async fn answer(
 ) -> Result<Response<Body>, std::io::Error> {
     let upgrade = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
-    let imports = parts.method == "POST" && parts.uri.path() == "/1.0/instances";
+    let imports = parts.method == "POST" && {
+        let path = parts.uri.path();
+        path == "/1.0/instances" || path.ends_with("/volumes/custom")
+    };
     let body = match receive(shared, body, imports).await? {
         Ok(body) => body,
         Err(refused) => return Ok(refused),
@@ -126,7 +129,8 @@ fn decide(shared: &Shared, asked: &Asked) -> Answer {
         None => {
             let large = ["/1.0/instances", "/1.0/images"].contains(&asked.path.as_str())
                 || asked.path.ends_with("/files")
-                || asked.path.ends_with("/buckets");
+                || asked.path.ends_with("/buckets")
+                || asked.path.ends_with("/volumes/custom");
             if asked.series == Series::Lts70 && asked.body.len() >= LIMIT && !large {
                 return Answer::error(400, "http: request body too large");
             }

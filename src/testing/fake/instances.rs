@@ -181,12 +181,14 @@ fn update(state: &mut State, asked: &Asked, key: &Key, instance: &FakeInstance) 
         return snapshots::restore(state, key, snapshot);
     }
     Answer::accepted(&state.operate("Updating instance", &place(key), |state| {
-        let instance = state.instances.get_mut(key).ok_or("gone")?;
+        let mut instance = state.instances.get(key).cloned().ok_or("gone")?;
         for field in ["config", "devices", "description", "profiles"] {
             if let Some(value) = body.get(field) {
                 instance.object.insert(field.to_owned(), value.clone());
             }
         }
+        instance.expand(state);
+        state.instances.insert(key.clone(), instance);
         Ok(())
     }))
 }
@@ -246,7 +248,15 @@ fn change_state(state: &mut State, key: &Key, body: &Value) -> Answer {
             ("stop", "Stopped") => return Err("The instance is already stopped".into()),
             ("freeze", "Stopped") => return Err("The instance isn't running".into()),
             ("unfreeze", "Running") => return Err("The container is already running".into()),
-            ("start", _) => clash(state, key)?,
+            ("start", _) => {
+                clash(state, key)?;
+                let devices = state.instances.get(key).ok_or("gone")?.object["devices"].clone();
+                for (name, device) in object(devices) {
+                    if device["type"] == "disk" {
+                        state.validate(&name, &device)?;
+                    }
+                }
+            }
             _ => {}
         }
         let instance = state.instances.get_mut(key).ok_or("gone")?;

@@ -34,6 +34,7 @@ mod snapshots;
 mod socket;
 mod state;
 mod storage;
+mod volumes;
 
 pub use buckets::{FakeBucket, key as bucket_key};
 pub use daemon::FakeIncus;
@@ -43,3 +44,4 @@ pub use images::FakeImage;
 pub use instance::{FakeInstance, FakeSnapshot};
 pub use server::Series;
 pub use state::State;
+pub use volumes::FakeVolume;

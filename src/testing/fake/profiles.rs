@@ -34,7 +34,9 @@ impl State {
             "nic" if !self.networks.iter().any(|known| known == text("network")) => "Network",
             "disk" if text("path") != "/" => {
                 let volume = format!("{}/{}", text("pool"), text("source"));
-                if self.volumes.contains(&volume) {
+                let custom = self.custom.keys();
+                let mut custom = custom.map(|(_, pool, name)| format!("{pool}/{name}"));
+                if self.volumes.contains(&volume) || custom.any(|it| it == volume) {
                     return Ok(());
                 }
                 "Storage volume"

@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use super::exec::Execution;
-use super::{FakeBucket, FakeCommand, FakeImage, FakeInstance, Fault, Series};
+use super::{FakeBucket, FakeCommand, FakeImage, FakeInstance, FakeVolume, Fault, Series};
 
 /// The files of a volume, by their path: `rootfs/data/x`.
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
@@ -29,8 +29,10 @@ pub struct State {
     pub profile_contents: BTreeMap<String, Value>,
     /// The networks of every project.
     pub networks: Vec<String>,
-    /// The custom volumes, as `POOL/NAME`.
+    /// Custom volumes of which only the names matter, as `POOL/NAME`.
     pub volumes: Vec<String>,
+    /// The other custom volumes, by project, pool and name.
+    pub custom: BTreeMap<(String, String, String), FakeVolume>,
     /// The buckets, by project, pool and name.
     pub buckets: BTreeMap<(String, String, String), FakeBucket>,
     /// The server serves its buckets: `core.storage_buckets_address` is set.
@@ -86,6 +88,7 @@ impl State {
             profile_contents: BTreeMap::from([("default".to_owned(), default_profile())]),
             networks: vec!["incusbr0".to_owned()],
             volumes: Vec::new(),
+            custom: BTreeMap::new(),
             buckets: BTreeMap::new(),
             serves_buckets: true,
             died: false,

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Asked};
-use super::buckets;
 use super::state::State;
+use super::{buckets, volumes};
 
 /// `/1.0/storage-pools`.
 pub(super) fn answer(state: &mut State, asked: &Asked, rest: &[&str]) -> Answer {
@@ -12,6 +12,12 @@ pub(super) fn answer(state: &mut State, asked: &Asked, rest: &[&str]) -> Answer 
         && state.pools.contains_key(*pool)
     {
         return buckets::answer(state, asked, pool, rest);
+    }
+    if let [pool, "volumes", "custom", rest @ ..] = rest
+        && state.pools.contains_key(*pool)
+        && !(asked.method == "GET" && rest.is_empty())
+    {
+        return volumes::answer(state, asked, pool, rest);
     }
     let state = &*state;
     let shown = |name: &str| -> Option<Value> {
@@ -46,7 +52,12 @@ pub(super) fn answer(state: &mut State, asked: &Asked, rest: &[&str]) -> Answer 
                     "project": asked.project, "location": "none", "description": "" })
             };
             let place = format!("/1.0/storage-pools/{pool}/volumes/custom");
-            asked.list(&place, names.map(|name| (name, volume(name))))
+            let custom = state.custom.iter();
+            let custom =
+                custom.filter(|((project, of, _), _)| *project == asked.project && of == pool);
+            let custom =
+                custom.map(|((_, _, name), it)| (name.as_str(), Value::Object(it.object.clone())));
+            asked.list(&place, names.map(|name| (name, volume(name))).chain(custom))
         }
         _ => Answer::error(404, "not found"),
     }
