@@ -50,6 +50,11 @@ finish() {
   container_remove "$container"
 }
 
+if need_restic; then
+  # Of the cache, which is inside too; one that is installed here is not.
+  case $TEST_RESTIC in "$CACHE"/*) ;; *) options+=(-v "$TEST_RESTIC:$TEST_RESTIC:ro") ;; esac
+  options+=(-e TEST_RESTIC="$TEST_RESTIC" -e TEST_OLD_RESTIC="${TEST_OLD_RESTIC:-}")
+fi
 find_engine || leave_out
 need_rust
 need_nextest || true

@@ -36,7 +36,7 @@ complete -c incus-backup-all -n "__fish_incus_backup_all_needs_command" -f -a "b
 complete -c incus-backup-all -n "__fish_incus_backup_all_needs_command" -f -a "list" -d 'List stored versions of every kind'
 complete -c incus-backup-all -n "__fish_incus_backup_all_needs_command" -f -a "ls" -d 'List stored versions of every kind'
 complete -c incus-backup-all -n "__fish_incus_backup_all_needs_command" -f -a "restore" -d 'Bring a whole server back, onto an empty one or what is left of it'
-complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand create" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand create" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand create" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand create" -l skip -d 'Leave a kind out: instance, volume, bucket, image or config; may be given several times' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand create" -l compression -d 'How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19) or `none` [default: the target\'s in `backup.yml`, else zstd:3]' -r
@@ -58,7 +58,7 @@ complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand create
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand create" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand create" -l debug -d 'Log every request and decision'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand create" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand backup" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand backup" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand backup" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand backup" -l skip -d 'Leave a kind out: instance, volume, bucket, image or config; may be given several times' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand backup" -l compression -d 'How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19) or `none` [default: the target\'s in `backup.yml`, else zstd:3]' -r
@@ -80,7 +80,7 @@ complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand backup
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand backup" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand backup" -l debug -d 'Log every request and decision'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand list" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand list" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand list" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand list" -l project -d 'Only this project [default: all]' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand list" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
@@ -97,7 +97,7 @@ complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand list" 
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand list" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand list" -l debug -d 'Log every request and decision'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -l project -d 'Only this project [default: all]' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
@@ -114,7 +114,7 @@ complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -s
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -l debug -d 'Log every request and decision'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand restore" -l as-of -d 'The newest complete versions that are not later than this time, such as 2026-01-31T12:00:00Z' -r

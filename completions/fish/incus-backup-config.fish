@@ -43,7 +43,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f
 complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f -a "rm" -d 'Delete stored versions'
 complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f -a "protect" -d 'Protect stored versions from being deleted'
 complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f -a "unprotect" -d 'Take the protection of stored versions back'
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -59,7 +59,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -l debug -d 'Log every request and decision'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -75,7 +75,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -l debug -d 'Log every request and decision'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -90,7 +90,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -l debug -d 'Log every request and decision'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -128,7 +128,7 @@ cluster_groups\t''
 cluster_members\t''
 warnings\t''"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -l project -d 'Only this project and what is in it' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -166,7 +166,7 @@ cluster_groups\t''
 cluster_members\t''
 warnings\t''"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -l project -d 'Only this project and what is in it' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -205,7 +205,7 @@ cluster_groups\t''
 cluster_members\t''
 warnings\t''"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l project -d 'Only this project and what is in it' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -246,7 +246,7 @@ cluster_members\t''
 warnings\t''"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l project -d 'Only this project and what is in it' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l pool-source -d 'Put storage pool POOL on this device, data set or folder; without it a pool that was on a device is refused' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -266,7 +266,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l debug -d 'Log every request and decision'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -l version -d 'The versions to delete' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -286,7 +286,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -l debug -d 'Log every request and decision'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -l version -d 'The versions to delete' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -306,7 +306,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -l debug -d 'Log every request and decision'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l version -d 'The versions [default: the newest complete one]' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -325,7 +325,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l debug -d 'Log every request and decision'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l version -d 'The versions [default: the newest complete one]' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'

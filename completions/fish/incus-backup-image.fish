@@ -42,7 +42,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_needs_command" -f -
 complete -c incus-backup-image -n "__fish_incus_backup_image_needs_command" -f -a "rm" -d 'Delete stored versions'
 complete -c incus-backup-image -n "__fish_incus_backup_image_needs_command" -f -a "protect" -d 'Protect stored versions: neither `delete` nor `prune` removes them'
 complete -c incus-backup-image -n "__fish_incus_backup_image_needs_command" -f -a "unprotect" -d 'Let stored versions go that were protected'
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -l project -d 'The project [default: the remote\'s, as `incus` finds it]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -l retries -d 'Try again this many times when a download breaks off' -r
@@ -62,7 +62,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand cr
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -l debug -d 'Log every request and decision'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -l project -d 'The project [default: the remote\'s, as `incus` finds it]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -l retries -d 'Try again this many times when a download breaks off' -r
@@ -82,7 +82,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ba
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -l debug -d 'Log every request and decision'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -l project -d 'Only this project [default: all]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
@@ -99,7 +99,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand li
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -l debug -d 'Log every request and decision'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls" -l project -d 'Only this project [default: all]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
@@ -118,7 +118,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -l version -d 'The version [default: the newest complete one]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -l project -d 'The project' -r
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -134,7 +134,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand sh
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -l version -d 'The version [default: the newest complete one]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -l project -d 'The project' -r
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -148,7 +148,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand in
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -l debug -d 'Log every request and decision'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand restore" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand restore" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand restore" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand restore" -l project -d 'The project [default: the remote\'s, as `incus` finds it]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand restore" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
@@ -178,7 +178,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand re
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -l version -d 'The versions to delete' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -l project -d 'The project' -r
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -199,7 +199,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand de
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -l version -d 'The versions to delete' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -l project -d 'The project' -r
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -220,7 +220,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -l version -d 'The versions [default: the newest complete one]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -l project -d 'The project' -r
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -240,7 +240,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand pr
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -l version -d 'The versions [default: the newest complete one]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -l project -d 'The project' -r
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'

@@ -8,7 +8,7 @@ complete -c incus-backup-prune -l keep-weekly -d 'Keep one version of each of th
 complete -c incus-backup-prune -l keep-monthly -d 'Keep one version of each of the newest N months that have any' -r
 complete -c incus-backup-prune -l keep-yearly -d 'Keep one version of each of the newest N years that have any' -r
 complete -c incus-backup-prune -l keep-within -d 'Keep everything that is not older than the newest version by more than this: 30d, 1y6m' -r
-complete -c incus-backup-prune -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-prune -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-prune -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-prune -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'

@@ -8,7 +8,7 @@ complete -c incus-backup-verify -l remote -d 'Where copies are drilled [default:
 complete -c incus-backup-verify -l pool -d 'The pool that copies are restored to [default: the one of the backup]' -r
 complete -c incus-backup-verify -l drill-timeout -d 'How long a copy may take to run, and its command to end [default: 300]' -r
 complete -c incus-backup-verify -l parallel -d 'Versions at a time [default: the number of cores]' -r
-complete -c incus-backup-verify -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-verify -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-verify -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-verify -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'

@@ -42,7 +42,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_needs_command" -f
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_needs_command" -f -a "rm" -d 'Delete stored versions'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_needs_command" -f -a "protect" -d 'Protect stored versions: neither `delete` nor `prune` removes them'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_needs_command" -f -a "unprotect" -d 'Let stored versions go that were protected'
-complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand create" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand create" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand create" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand create" -l project -d 'The project [default: the remote\'s, as `incus` finds it]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand create" -l compression -d 'How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19) or `none` [default: the target\'s in `backup.yml`, else zstd:3]' -r
@@ -68,7 +68,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand create" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand create" -l debug -d 'Log every request and decision'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand create" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand backup" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand backup" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand backup" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand backup" -l project -d 'The project [default: the remote\'s, as `incus` finds it]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand backup" -l compression -d 'How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19) or `none` [default: the target\'s in `backup.yml`, else zstd:3]' -r
@@ -94,7 +94,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand backup" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand backup" -l debug -d 'Log every request and decision'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand list" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand list" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand list" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand list" -l project -d 'Only this project [default: all]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand list" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
@@ -111,7 +111,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand list" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand list" -l debug -d 'Log every request and decision'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand ls" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand ls" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand ls" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand ls" -l project -d 'Only this project [default: all]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand ls" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
@@ -130,7 +130,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand show" -l version -d 'The version [default: the newest complete one]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand show" -l project -d 'The project' -r
-complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand show" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand show" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand show" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand show" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand show" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -146,7 +146,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -l version -d 'The version [default: the newest complete one]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -l project -d 'The project' -r
-complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -160,7 +160,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -l debug -d 'Log every request and decision'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l project -d 'The project [default: the remote\'s, as `incus` finds it]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
@@ -191,7 +191,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand delete" -l version -d 'The versions to delete' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand delete" -l project -d 'The project' -r
-complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand delete" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand delete" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand delete" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand delete" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand delete" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -212,7 +212,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand rm" -l version -d 'The versions to delete' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand rm" -l project -d 'The project' -r
-complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand rm" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand rm" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand rm" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand rm" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand rm" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -233,7 +233,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand protect" -l version -d 'The versions [default: the newest complete one]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand protect" -l project -d 'The project' -r
-complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand protect" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand protect" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand protect" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand protect" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand protect" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -253,7 +253,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand protect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand unprotect" -l version -d 'The versions [default: the newest complete one]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand unprotect" -l project -d 'The project' -r
-complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand unprotect" -l target -d 'Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand unprotect" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand unprotect" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand unprotect" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand unprotect" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'

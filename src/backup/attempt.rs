@@ -1,7 +1,5 @@
 //! One attempt to back an instance up: copied where that is needed, exported, committed.
 
-use std::io::Write as _;
-
 use super::apply::{Context, Subject};
 use super::copy::TemporaryCopy;
 use super::error::BackupError;
@@ -211,17 +209,19 @@ async fn commit(
         "profiles": subject.profiles,
     });
     blocking(move || {
-        let mut file = draft.create("instance.json")?;
-        let mut text = serde_json::to_vec_pretty(&description).map_err(std::io::Error::other);
-        if let Ok(text) = &mut text {
-            text.push(b'\n');
-        }
-        text.and_then(|text| file.write_all(&text))
-            .map_err(BackupError::Write)?;
-        file.finish()?;
+        draft.describe("instance.json", &document(&description)?)?;
         Ok(draft.commit(manifest)?)
     })
     .await?
+}
+
+/// A document as it is stored.
+pub(super) fn document(value: &serde_json::Value) -> Result<Vec<u8>, BackupError> {
+    let mut text = serde_json::to_vec_pretty(value)
+        .map_err(std::io::Error::other)
+        .map_err(BackupError::Write)?;
+    text.push(b'\n');
+    Ok(text)
 }
 
 /// Runs something that blocks where it may.

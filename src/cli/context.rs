@@ -16,7 +16,7 @@ use crate::plan::{Plan, Row};
 use crate::progress::{Cancel, Progress};
 use crate::settings::Settings;
 use crate::target::{
-    DirectoryTarget, Location, Probe, SourceFacts, Target, TargetError, open_directory,
+    Access, Found, Location, ResticAccess, ResticVersion, SourceFacts, Target, Tool,
 };
 use crate::ui::{
     Assent, Columns, Message, NotConfirmed, Terminal, Verbosity, View, ask, confirm, write_preview,
@@ -41,12 +41,12 @@ pub(super) struct Context {
     pub(super) cancel: Cancel,
 }
 
-/// A folder that holds backups, or that may become one once the user agrees.
+/// A place that holds backups, or that may become a target once the user agrees.
 pub(super) enum Place {
     /// It is a target.
     Target(Arc<dyn Target>),
     /// It can become one.
-    Creatable(PathBuf),
+    Creatable(Location),
 }
 
 /// Where backups live.
@@ -56,15 +56,23 @@ pub(super) struct Chosen {
     /// Its name in the settings, where it has one.
     pub(super) name: Option<String>,
     /// How archives that are stored there are compressed, where the settings say so.
-    pub(super) compression: Option<CompressionChoice>,
+    compression: Option<CompressionChoice>,
+    /// The restic to use, where the settings say so.
+    restic: Option<PathBuf>,
 }
 
 impl Chosen {
-    fn at(location: Location) -> Self {
-        Self {
-            location,
-            name: None,
-            compression: None,
+    /// How archives that are stored there are compressed, if this is asked for.
+    pub(super) fn compression(
+        &self,
+        asked: Option<CompressionChoice>,
+    ) -> Result<CompressionChoice, CommandError> {
+        match (&self.location, asked.or(self.compression)) {
+            (Location::Directory(_), choice) => Ok(choice.unwrap_or(CompressionChoice::DEFAULT)),
+            (Location::Restic(_), None | Some(CompressionChoice::None)) => {
+                Ok(CompressionChoice::None)
+            }
+            (Location::Restic(_), Some(_)) => Err(CommandError::Compressed),
         }
     }
 }
@@ -81,25 +89,83 @@ impl Context {
         let environment = &self.environment;
         let settings = Settings::load(environment.incus.config_folder().as_deref())?;
         let said = choice.target.as_ref().or(environment.target.as_ref());
+        let at = |text: &str| {
+            Ok(Chosen {
+                location: Location::parse(text)?,
+                name: None,
+                compression: None,
+                restic: settings.restic_binary.clone(),
+            })
+        };
         if let Some(text) = said.or(settings.default_target.as_ref()) {
-            if let Some(named) = settings.targets.get(text) {
-                let location = Location::parse(&named.uri)?;
-                return Ok(Chosen {
-                    location,
-                    name: Some(text.clone()),
-                    compression: named.compression,
-                });
+            let Some(named) = settings.targets.get(text) else {
+                return at(text);
+            };
+            let mut location = Location::parse(&named.uri)?;
+            if let Some(file) = &named.password_file {
+                let Location::Restic(repository) = &mut location else {
+                    let text = format!("target `{text}` is a directory, which has no password");
+                    return Err(CommandError::Usage(text));
+                };
+                repository.password_file.get_or_insert_with(|| file.clone());
             }
-            return Ok(Chosen::at(Location::parse(text)?));
+            return Ok(Chosen {
+                name: Some(text.clone()),
+                compression: named.compression,
+                ..at(&named.uri).map(|chosen| Chosen { location, ..chosen })?
+            });
         }
         if environment.root {
-            return Ok(Chosen::at(Location::parse("dir:/var/backups/incus")?));
+            return at("dir:/var/backups/incus");
         }
         let home = environment.data_home.as_ref().ok_or_else(|| {
             CommandError::Usage("no home directory: say where with --target".to_owned())
         })?;
-        let text = format!("dir:{}", home.join("incus-backup").display());
-        Ok(Chosen::at(Location::parse(&text)?))
+        at(&format!("dir:{}", home.join("incus-backup").display()))
+    }
+
+    /// What this process brings along to reach a target.
+    fn access(&self, chosen: &Chosen, choice: &TargetChoice) -> Access {
+        let binary = chosen.restic.clone();
+        Access {
+            patience: Duration::from_secs(choice.lock_timeout),
+            restic: ResticAccess {
+                tool: Tool {
+                    binary: binary.unwrap_or_else(|| PathBuf::from("restic")),
+                    password: self.environment.restic_password,
+                },
+                owner: self.owner.clone(),
+                state: self.environment.state.clone(),
+            },
+        }
+    }
+
+    /// Looks whether the restic of a repository is one that this program is tested with. Whoever only
+    /// reads is warned, and whoever changes something is asked.
+    async fn check_restic(
+        &self,
+        (chosen, access): (&Chosen, &Access),
+        answers: Option<&Answers>,
+    ) -> Result<(), CommandError> {
+        if !matches!(chosen.location, Location::Restic(_)) {
+            return Ok(());
+        }
+        let tool = access.restic.tool.clone();
+        let version = blocking(move || tool.version()).await??;
+        if version >= ResticVersion::OLDEST {
+            return Ok(());
+        }
+        let oldest = ResticVersion::OLDEST;
+        self.progress.warn(&format!(
+            "restic {version} is older than {oldest}, with which this program is tested"
+        ));
+        match answers.filter(|answers| !answers.dry_run) {
+            Some(answers) => {
+                let question = format!("Go on with restic {version}?");
+                self.ask(answers, question).await
+            }
+            None => Ok(()),
+        }
     }
 
     /// The target, which must exist.
@@ -107,56 +173,62 @@ impl Context {
         &self,
         choice: &TargetChoice,
     ) -> Result<Arc<dyn Target>, CommandError> {
-        let Location::Directory(path) = self.choice(choice)?.location;
-        let patience = Duration::from_secs(choice.lock_timeout);
-        blocking(move || open_directory(&path, patience))
-            .await?
-            .map_err(CommandError::from)
+        let chosen = self.choice(choice)?;
+        let access = self.access(&chosen, choice);
+        self.check_restic((&chosen, &access), None).await?;
+        Ok(blocking(move || chosen.location.open(&access)).await??)
     }
 
-    /// The target, or the folder that can become one.
-    pub(super) async fn place(&self, choice: &TargetChoice) -> Result<Place, CommandError> {
-        let Chosen {
-            location: Location::Directory(path),
-            name,
-            ..
-        } = self.choice(choice)?;
-        let probed = path.clone();
-        match blocking(move || DirectoryTarget::probe(&probed)).await?? {
-            Probe::Target => Ok(Place::Target(self.target(choice).await?)),
+    /// The target, which must exist, for a command that changes something.
+    pub(super) async fn target_to_change(
+        &self,
+        choice: &TargetChoice,
+        answers: &Answers,
+    ) -> Result<Arc<dyn Target>, CommandError> {
+        let chosen = self.choice(choice)?;
+        let access = self.access(&chosen, choice);
+        self.check_restic((&chosen, &access), Some(answers)).await?;
+        Ok(blocking(move || chosen.location.open(&access)).await??)
+    }
+
+    /// The target, or the place that can become one.
+    pub(super) async fn place(
+        &self,
+        choice: &TargetChoice,
+        answers: &Answers,
+    ) -> Result<Place, CommandError> {
+        let chosen = self.choice(choice)?;
+        let access = self.access(&chosen, choice);
+        self.check_restic((&chosen, &access), Some(answers)).await?;
+        let Chosen { location, name, .. } = chosen;
+        let wanted = location.clone();
+        match blocking(move || wanted.find(&access)).await?? {
+            Found::Target(target) => Ok(Place::Target(target)),
             // A named one may be a disk that is not mounted: it is refused, not filled.
-            Probe::Creatable if name.is_some() => Err(TargetError::NoTarget(path).into()),
-            Probe::Creatable => Ok(Place::Creatable(path)),
+            Found::Creatable if name.is_some() => Err(location.missing().into()),
+            Found::Creatable => Ok(Place::Creatable(location)),
         }
     }
 
-    /// Makes a folder a target, once the user agrees.
+    /// Makes a place a target, once the user agrees.
     pub(super) async fn establish(
         &self,
         place: Place,
         choice: &TargetChoice,
         answers: &Answers,
     ) -> Result<Arc<dyn Target>, CommandError> {
-        let path = match place {
+        let location = match place {
             Place::Target(target) => return Ok(target),
-            Place::Creatable(path) => path,
+            Place::Creatable(location) => location,
         };
-        let question = format!(
-            "`{}` holds no backups yet. Make it a backup target?",
-            path.display()
-        );
-        self.answer(answers, move |assent, terminal| {
-            ask(
-                &question,
-                assent,
-                terminal,
-                &mut io::stdin().lock(),
-                &mut io::stderr(),
-            )
+        let question = format!("`{location}` holds no backups yet. Make it a backup target?");
+        self.ask(answers, question).await?;
+        let access = self.access(&self.choice(choice)?, choice);
+        Ok(blocking(move || {
+            location.create(&access)?;
+            location.open(&access)
         })
-        .await?;
-        blocking(move || DirectoryTarget::create(&path)).await??;
-        self.target(choice).await
+        .await??)
     }
 
     /// Reads the client's configuration.
@@ -216,6 +288,15 @@ impl Context {
             })
             .await?;
         Ok(Agreed::Approved(plan.approve(consent)))
+    }
+
+    /// Asks a question that is not about a plan.
+    async fn ask(&self, answers: &Answers, question: String) -> Result<(), CommandError> {
+        self.answer(answers, move |assent, terminal| {
+            let (mut input, mut output) = (io::stdin().lock(), io::stderr());
+            ask(&question, assent, terminal, &mut input, &mut output)
+        })
+        .await
     }
 
     /// Asks, on a thread of its own: Ctrl-C ends the command, for nothing is begun yet.

@@ -14,6 +14,10 @@ pub(super) struct Environment {
     pub(super) target: Option<String>,
     /// `XDG_DATA_HOME`, or where it is by default.
     pub(super) data_home: Option<PathBuf>,
+    /// Whether something says what the password of restic repositories is.
+    pub(super) restic_password: bool,
+    /// Where locks of this machine are: below `XDG_CACHE_HOME`, or where that is by default.
+    pub(super) state: PathBuf,
     /// `NO_COLOR` is set to anything.
     pub(super) no_color: bool,
     /// The command line, from the program's name on.
@@ -21,6 +25,13 @@ pub(super) struct Environment {
     /// Whether the process is root.
     pub(super) root: bool,
 }
+
+/// Where restic looks for the password of a repository.
+const PASSWORDS: [&str; 3] = [
+    "RESTIC_PASSWORD",
+    "RESTIC_PASSWORD_FILE",
+    "RESTIC_PASSWORD_COMMAND",
+];
 
 #[expect(
     clippy::disallowed_methods,
@@ -42,6 +53,7 @@ impl Environment {
     /// Reads the environment of this process.
     pub(super) fn read() -> Self {
         let home = dirs::home_dir();
+        let cache_home = home.as_ref().map(|home| home.join(".cache"));
         let uid = rustix::process::geteuid();
         Self {
             incus: incus::Environment {
@@ -60,6 +72,11 @@ impl Environment {
             },
             target: text("INCUS_BACKUP_TARGET"),
             data_home: path("XDG_DATA_HOME").or_else(|| home.map(|home| home.join(".local/share"))),
+            restic_password: PASSWORDS.iter().any(|name| variable(name).is_some()),
+            state: path("XDG_CACHE_HOME")
+                .or(cache_home)
+                .unwrap_or_else(std::env::temp_dir)
+                .join("incus-backup"),
             no_color: variable("NO_COLOR").is_some(),
             arguments: std::env::args_os()
                 .map(|word| word.to_string_lossy().into_owned())

@@ -21,6 +21,8 @@ pub enum Exit {
     NoTarget,
     /// The target is locked by another process.
     Locked,
+    /// The password or key of the target is wrong.
+    Password,
     /// It was interrupted, and cleaned up.
     Interrupted,
 }
@@ -37,6 +39,7 @@ impl Exit {
             Self::NotConfirmed => 5,
             Self::NoTarget => 10,
             Self::Locked => 11,
+            Self::Password => 12,
             Self::Interrupted => 130,
         }
     }
@@ -58,4 +61,5 @@ pub const EXIT_STATUS: &str = "Exit status:
   5    not confirmed
   10   the target does not exist
   11   the target is locked
+  12   the password or key of the target is wrong
   130  interrupted, and cleaned up";

@@ -35,6 +35,9 @@ pub(super) enum CommandError {
     /// The target is written wrongly.
     #[error("{0}")]
     Location(#[from] LocationError),
+    /// restic compresses by itself.
+    #[error("archives in a restic repository are not compressed, for that hides what they share")]
+    Compressed,
     /// The settings cannot be used.
     #[error("{0}")]
     Settings(#[from] SettingsError),
@@ -112,6 +115,7 @@ impl CommandError {
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_)
+            | Self::Compressed
             | Self::NoRules
             | Self::Name(_)
             | Self::Column(_)
@@ -138,6 +142,9 @@ fn exit_of(error: &(dyn Error + 'static)) -> Exit {
             }
             if target.is_missing() {
                 return Exit::NoTarget;
+            }
+            if target.is_password() {
+                return Exit::Password;
             }
         }
         if let Some(RestoreError::Damaged { .. }) = inner.downcast_ref::<RestoreError>() {
@@ -236,6 +243,11 @@ fn command_hint(error: &(dyn Error + 'static)) -> Option<String> {
         CommandError::NoRules => Some(
             "say it with --keep-daily 7 and its like, with `retention` in backup.yml, or on the \
              resource: user.backup.retention=daily:7,weekly:4"
+                .to_owned(),
+        ),
+        CommandError::Compressed => Some(
+            "leave --compression out; restic compresses what it stores, \
+             `restic:repo=…,compression=max` more so"
                 .to_owned(),
         ),
         CommandError::NoVersion(_) => Some("`list` shows what the target holds".to_owned()),

@@ -1,6 +1,5 @@
 //! Backs the configuration of a server up.
 
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -169,9 +168,7 @@ fn write(
     bytes: &[u8],
     objects: u64,
 ) -> Result<ConfigFile, ConfigError> {
-    let mut open = draft.create(&file)?;
-    open.write_all(bytes).map_err(ConfigError::Write)?;
-    let written = open.finish()?;
+    let written = draft.describe(&file, bytes)?;
     Ok(ConfigFile {
         kind: kind.to_owned(),
         file,

@@ -63,6 +63,8 @@ pub struct Settings {
     pub targets: BTreeMap<String, TargetSettings>,
     /// The retention rules, as they are written: `keep-daily: 7`.
     pub retention: BTreeMap<String, String>,
+    /// The restic to use.
+    pub restic_binary: Option<PathBuf>,
 }
 
 /// One named target.
@@ -72,6 +74,8 @@ pub struct TargetSettings {
     pub uri: String,
     /// How archives that are stored there are compressed.
     pub compression: Option<CompressionChoice>,
+    /// The file that holds the password of a restic repository.
+    pub password_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -80,6 +84,7 @@ struct File {
     default_target: Option<String>,
     targets: BTreeMap<String, Entry>,
     retention: BTreeMap<String, Word>,
+    restic_binary: Option<PathBuf>,
 }
 
 /// A number or a word: `7`, `30d`.
@@ -99,7 +104,7 @@ struct Entry {
     #[serde(default)]
     recipients: Option<serde_yaml::Value>,
     #[serde(default)]
-    password_file: Option<serde_yaml::Value>,
+    password_file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -118,6 +123,7 @@ impl Settings {
         for (name, target) in below.targets {
             self.targets.entry(name).or_insert(target);
         }
+        self.restic_binary = self.restic_binary.or(below.restic_binary);
         // Rules belong together: one file's are not mixed with the other's.
         if self.retention.is_empty() {
             self.retention = below.retention;
@@ -147,6 +153,7 @@ fn parse(text: &str, path: &Path) -> Result<Settings, SettingsError> {
         default_target,
         targets,
         retention,
+        restic_binary,
     } = file.unwrap_or_default();
     let targets: Result<BTreeMap<String, TargetSettings>, SettingsError> = targets
         .into_iter()
@@ -155,6 +162,7 @@ fn parse(text: &str, path: &Path) -> Result<Settings, SettingsError> {
     Ok(Settings {
         default_target,
         targets: targets?,
+        restic_binary,
         retention: retention
             .into_iter()
             .map(|(name, word)| match word {
@@ -175,9 +183,6 @@ fn target(name: String, entry: Entry) -> Result<TargetSettings, SettingsError> {
     if entry.recipients.is_some() {
         return unsupported("recipients");
     }
-    if entry.password_file.is_some() {
-        return unsupported("password-file");
-    }
     let compression = entry.compression.map(|text| text.parse()).transpose();
     let compression = compression.map_err(|cause| SettingsError::Compression {
         target: name,
@@ -186,6 +191,7 @@ fn target(name: String, entry: Entry) -> Result<TargetSettings, SettingsError> {
     Ok(TargetSettings {
         uri: entry.uri,
         compression,
+        password_file: entry.password_file,
     })
 }
 
@@ -232,6 +238,18 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "target `a` has `recipients`, which this version does not support yet"
+        );
+    }
+
+    #[test]
+    fn a_restic_target_has_its_password_in_a_file() {
+        let text = "restic-binary: /opt/restic\n\
+                    targets: { a: { uri: 'restic:/r', password-file: /etc/r.pass } }";
+        let settings = settings(text).unwrap();
+        assert_eq!(settings.restic_binary, Some("/opt/restic".into()));
+        assert_eq!(
+            settings.targets["a"].password_file,
+            Some("/etc/r.pass".into())
         );
     }
 

@@ -56,6 +56,36 @@ pub enum TargetError {
         /// The fingerprint of the server at hand.
         now: String,
     },
+    /// There is no repository.
+    #[error("there is no restic repository at `{0}`")]
+    NoRepository(String),
+    /// Its password is another.
+    #[error("the password of restic repository `{0}` is wrong")]
+    Password(String),
+    /// Nobody says what its password is.
+    #[error("nothing says what the password of restic repository `{0}` is")]
+    NoPassword(String),
+    /// restic is not installed.
+    #[error("there is no program `{}`, which a restic repository needs", .0.display())]
+    NoRestic(PathBuf),
+    /// Another restic has the repository.
+    #[error("restic repository `{repository}` is locked by {holder}")]
+    RepositoryLocked {
+        /// The repository.
+        repository: String,
+        /// Who has it, in restic's words.
+        holder: String,
+    },
+    /// restic does not do what it should.
+    #[error("restic {verb} failed at `{repository}`: {said}")]
+    Restic {
+        /// What it was to do.
+        verb: String,
+        /// The repository.
+        repository: String,
+        /// What it said.
+        said: String,
+    },
     /// Somebody else has it.
     #[error("`{what}` is locked by {holder}")]
     Locked {
@@ -98,12 +128,17 @@ pub enum TargetError {
 impl TargetError {
     /// Whether it is there, but somebody else has it.
     pub fn is_locked(&self) -> bool {
-        matches!(self, Self::Locked { .. })
+        matches!(self, Self::Locked { .. } | Self::RepositoryLocked { .. })
     }
 
     /// Whether it is not there.
     pub fn is_missing(&self) -> bool {
-        matches!(self, Self::NoTarget(_))
+        matches!(self, Self::NoTarget(_) | Self::NoRepository(_))
+    }
+
+    /// Whether it is there, and its password is not known.
+    pub fn is_password(&self) -> bool {
+        matches!(self, Self::Password(_) | Self::NoPassword(_))
     }
 
     /// Whether it can be read and not written to.
@@ -125,6 +160,24 @@ impl TargetError {
         match self {
             Self::NoTarget(_) => Some(
                 "is its file system mounted? `create --target dir:/path` makes one, after asking"
+                    .to_owned(),
+            ),
+            Self::NoRepository(_) => Some(
+                "is the address right? `create --target restic:…` makes one, after asking"
+                    .to_owned(),
+            ),
+            Self::Password(_) | Self::NoPassword(_) => Some(
+                "set RESTIC_PASSWORD_FILE, RESTIC_PASSWORD_COMMAND or RESTIC_PASSWORD, or \
+                 `password-file` of the target in backup.yml"
+                    .to_owned(),
+            ),
+            Self::NoRestic(_) => Some(
+                "install restic 0.18.0 or later, or name it with `restic-binary` in backup.yml"
+                    .to_owned(),
+            ),
+            Self::RepositoryLocked { .. } => Some(
+                "try again later, or wait longer: --lock-timeout SECONDS; if that process is gone, \
+                 `restic unlock` takes its lock away"
                     .to_owned(),
             ),
             Self::LegacyOnly(_) => Some("use another folder as the target of backups".to_owned()),

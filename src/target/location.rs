@@ -3,42 +3,46 @@
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
+use super::{InvalidRepository, Repository};
+
 /// A place that can hold backups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Location {
     /// A folder, by its absolute path.
     Directory(PathBuf),
+    /// A repository of restic.
+    Restic(Repository),
 }
 
 /// A text that is not a place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocationError {
     /// Nothing stands before a colon.
-    #[error("`{0}` is not a target; write dir:/absolute/path")]
+    #[error("`{0}` is not a target; write restic:REPOSITORY or dir:/absolute/path")]
     NoScheme(String),
     /// What stands there is not known.
-    #[error("`{scheme}:` is not a kind of target; write dir:/absolute/path")]
+    #[error("`{scheme}:` is not a kind of target; write restic:REPOSITORY or dir:/absolute/path")]
     Scheme {
         /// What stands there.
         scheme: String,
     },
-    /// It is planned.
-    #[error("restic repositories are not supported by this version yet; write dir:/absolute/path")]
-    Restic,
+    /// What stands behind `restic:` is not a repository.
+    #[error("{0}")]
+    Restic(#[from] InvalidRepository),
     /// The path is relative, or leads upwards.
     #[error("`{0}` is not an absolute path; write dir:/absolute/path")]
     Relative(String),
 }
 
 impl Location {
-    /// Reads `dir:/absolute/path`.
+    /// Reads `dir:/absolute/path` and `restic:REPOSITORY`.
     pub fn parse(text: &str) -> Result<Self, LocationError> {
         let Some((scheme, rest)) = text.split_once(':') else {
             return Err(LocationError::NoScheme(text.to_owned()));
         };
         match scheme.trim().to_ascii_lowercase().as_str() {
             "dir" => directory(rest),
-            "restic" => Err(LocationError::Restic),
+            "restic" => Ok(Self::Restic(Repository::parse(rest)?)),
             scheme => Err(LocationError::Scheme {
                 scheme: scheme.to_owned(),
             }),
@@ -60,6 +64,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Directory(path) => write!(f, "dir:{}", path.display()),
+            Self::Restic(repository) => write!(f, "restic:{repository}"),
         }
     }
 }
@@ -74,7 +79,15 @@ mod tests {
     #[case("dir:/a/b", "dir:/a/b")]
     #[case("dir://a//b/", "dir:/a/b")]
     #[case("DIR:/a", "dir:/a")]
-    fn a_folder_is_written_with_its_scheme(#[case] text: &str, #[case] shown: &str) {
+    #[case("restic:/srv/r", "restic:/srv/r")]
+    #[case(
+        "restic:repo=rest:https://me:pw@h/,limit-upload=9",
+        "restic:rest:https://***@h/"
+    )]
+    fn a_place_is_written_with_its_scheme_and_without_credentials(
+        #[case] text: &str,
+        #[case] shown: &str,
+    ) {
         assert_eq!(Location::parse(text).unwrap().to_string(), shown);
     }
 
@@ -84,12 +97,11 @@ mod tests {
     #[case("dir:", LocationError::Relative(String::new()))]
     #[case("dir:/a/../b", LocationError::Relative("/a/../b".into()))]
     #[case("ftp:/x", LocationError::Scheme { scheme: "ftp".into() })]
-    #[case("restic:/x", LocationError::Restic)]
     fn anything_else_is_refused_with_the_right_form(
         #[case] text: &str,
         #[case] error: LocationError,
     ) {
-        assert!(error.to_string().ends_with("write dir:/absolute/path"));
+        assert!(error.to_string().ends_with("dir:/absolute/path"));
         assert_eq!(Location::parse(text), Err(error));
     }
 }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Bytes, Consistency, InstanceType, Kind, Method, PoolName, ProjectName, ResourceName, Sha256,
-    SourceName, Version, VolumeContent,
+    Bytes, Consistency, InstanceType, Kind, Method, PoolName, ProjectName, ResourceId,
+    ResourceName, Sha256, SourceName, Version, VolumeContent,
 };
 
 /// How large a manifest may be.
@@ -321,6 +321,26 @@ impl Manifest {
             return Err(InvalidManifest::Format(format));
         }
         Ok(serde_json::from_slice(bytes)?)
+    }
+
+    /// Fails unless it is of this version.
+    pub(super) fn belongs_to(
+        &self,
+        resource: &ResourceId,
+        version: Version,
+    ) -> Result<(), InvalidManifest> {
+        let own = self.kind == resource.kind()
+            && self.project.as_ref() == resource.project()
+            && self.pool.as_ref() == resource.pool()
+            && self.name.as_ref() == resource.name()
+            && self.version == version;
+        if own {
+            return Ok(());
+        }
+        let name = self.name.as_ref().map(ToString::to_string);
+        let name = name.unwrap_or_default();
+        let text = format!("version {} of `{name}`", self.version);
+        Err(InvalidManifest::Misplaced(text))
     }
 
     /// Whether it is of a backup that the earlier tool made.

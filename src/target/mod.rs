@@ -13,9 +13,12 @@
 mod checksums;
 mod directory;
 mod error;
+mod flock;
 mod legacy;
 mod location;
 mod manifest;
+mod reach;
+mod restic;
 mod run;
 mod seam;
 
@@ -31,6 +34,8 @@ pub use manifest::{
     InstanceFacts, InvalidManifest, Manifest, ManifestOptions, Moment, Requires, StoredKey,
     UnreadableKind, VolumeFacts,
 };
+pub use reach::{Access, Found, ResticAccess};
+pub use restic::{InvalidRepository, Opening, Repository, ResticTarget, ResticVersion, Tool};
 pub use run::{RunRecord, without_credentials};
 pub use seam::{
     Draft, DraftFile, ExclusiveLock, Filter, Opened, Protection, SourceFacts, State, Stored,

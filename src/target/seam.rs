@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::io::{Read, Write};
+use std::path::Path;
 
+use super::error::At as _;
 use super::{Location, Manifest, RunRecord, TargetError};
 use crate::model::{Bytes, Check, Checks, Kind, ResourceId, Sha256, SourceName, Version};
 
@@ -60,8 +62,16 @@ pub trait Target: Send + Sync + fmt::Debug {
 
 /// A version that is being written. Dropped without [`commit`](Self::commit) it never was.
 pub trait Draft: Send {
-    /// Begins a file.
+    /// Begins a file of data, of whatever size.
     fn create(&mut self, file: &str) -> Result<Box<dyn DraftFile>, TargetError>;
+
+    /// Adds a file that describes what the version is of. Such a file fits into memory; a target may
+    /// keep it together with the manifest.
+    fn describe(&mut self, file: &str, content: &[u8]) -> Result<Written, TargetError> {
+        let mut open = self.create(file)?;
+        open.write_all(content).at("write", Path::new(file))?;
+        open.finish()
+    }
 
     /// Takes a file of another version as a file of the same name of this one, so that its bytes are
     /// stored once.

@@ -137,7 +137,17 @@ impl Bench for Folder {
 mod directory {
     use super::Folder;
 
-    incus_backup::target_suite!(Folder::new());
+    macro_rules! suite {
+        ($($case:ident),+ $(,)?) => {
+            $(
+                #[test]
+                fn $case() {
+                    incus_backup::testing::target_suite::$case(&Folder::new());
+                }
+            )+
+        };
+    }
+    incus_backup::for_each_case!(suite);
 }
 
 /// Whatever fails while a version is stored, the one before it is as good as it was, nothing that is

@@ -1,8 +1,7 @@
 //! The record and the manifest of a bucket that was stored.
 
-use std::io::Write as _;
-
 use crate::archive::Contents;
+use crate::backup::attempt::document;
 use crate::backup::store::StoredArchive;
 use crate::backup::{BackupError, Context};
 use crate::incus::{Bucket, BucketKey};
@@ -39,13 +38,7 @@ pub(super) fn commit(
 ) -> Result<Stored, BackupError> {
     let keys: Vec<_> = described.keys.iter().map(|key| &key.raw).collect();
     let record = serde_json::json!({ "bucket": described.bucket.raw, "keys": keys });
-    let mut text = serde_json::to_vec_pretty(&record)
-        .map_err(std::io::Error::other)
-        .map_err(BackupError::Write)?;
-    text.push(b'\n');
-    let mut file = draft.create(RECORD)?;
-    file.write_all(&text).map_err(BackupError::Write)?;
-    file.finish()?;
+    draft.describe(RECORD, &document(&record)?)?;
     Ok(draft.commit(manifest(context, described, archive))?)
 }
 

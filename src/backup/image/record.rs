@@ -1,8 +1,7 @@
 //! The record and the manifest of an image that was stored.
 
-use std::io::Write as _;
-
 use super::download::Filled;
+use crate::backup::attempt::document;
 use crate::backup::{BackupError, Context};
 use crate::incus::Image;
 use crate::model::{Consistency, Kind, Method, ResourceName, Version};
@@ -17,14 +16,8 @@ pub(super) fn commit(
     image: &Image,
     (mut draft, files): Filled,
 ) -> Result<Stored, BackupError> {
-    let mut file = draft.create(RECORD)?;
     let record = serde_json::json!({ "image": image.raw });
-    let mut text = serde_json::to_vec_pretty(&record)
-        .map_err(std::io::Error::other)
-        .map_err(BackupError::Write)?;
-    text.push(b'\n');
-    file.write_all(&text).map_err(BackupError::Write)?;
-    file.finish()?;
+    draft.describe(RECORD, &document(&record)?)?;
     let aliases = image.aliases().iter().map(|alias| alias.name.clone());
     let manifest = Manifest {
         format: Manifest::FORMAT,

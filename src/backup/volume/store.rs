@@ -1,9 +1,7 @@
 //! From a volume, or the copy that stands in for it, to a stored version.
 
-use std::io::Write as _;
-
 use super::super::apply::Context;
-use super::super::attempt::blocking;
+use super::super::attempt::{blocking, document};
 use super::super::error::BackupError;
 use super::super::export::Export;
 use super::super::store::Writing;
@@ -193,14 +191,7 @@ async fn commit(
         "snapshots": raw(&subject.snapshots),
     });
     blocking(move || {
-        let mut file = draft.create("volume.json")?;
-        let mut text = serde_json::to_vec_pretty(&description).map_err(std::io::Error::other);
-        if let Ok(text) = &mut text {
-            text.push(b'\n');
-        }
-        text.and_then(|text| file.write_all(&text))
-            .map_err(BackupError::Write)?;
-        file.finish()?;
+        draft.describe("volume.json", &document(&description)?)?;
         Ok(draft.commit(manifest)?)
     })
     .await?

@@ -49,7 +49,8 @@ impl From<&Verbosity> for ui::Verbosity {
 /// Where backups live.
 #[derive(Debug, Clone, Args)]
 pub struct TargetChoice {
-    /// Where backups live: `dir:/absolute/path`, or the name of a target in `backup.yml` [default:
+    /// Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the
+    /// name of a target in `backup.yml` [default:
     /// `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]
     #[arg(long, value_name = "URI|NAME", alias = "output")]
     pub target: Option<String>,

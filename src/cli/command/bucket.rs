@@ -13,7 +13,7 @@ use crate::cli::failure::{CommandError, exit_of_report};
 use crate::cli::guard;
 use crate::cli::names::{self, Named};
 use crate::incus::{Client, Config};
-use crate::model::{CompressionChoice, Kind, Subject};
+use crate::model::{Kind, Subject};
 use crate::plan::Report;
 use crate::restore::bucket as restore_bucket;
 use crate::restore::{Existing, Mapping, Selection};
@@ -52,10 +52,10 @@ pub(in crate::cli) async fn create(
 ) -> Result<Exit, CommandError> {
     let config = context.config()?;
     let named = names::resolve(&config, &args.names)?;
-    let compression = args
-        .compression
-        .or(context.choice(&args.target)?.compression);
-    let place = context.place(&args.target).await?;
+    let compression = context
+        .choice(&args.target)?
+        .compression(args.compression)?;
+    let place = context.place(&args.target, &args.answers).await?;
     let client = context.connect(&config, &named.remote).await?;
     let source = source_of(&client, &named.remote)?;
     let options = backup::Options {
@@ -63,7 +63,7 @@ pub(in crate::cli) async fn create(
         optimized: false,
         instance_only: false,
         force: false,
-        compression: compression.unwrap_or(CompressionChoice::DEFAULT),
+        compression,
         retries: args.retries,
         parallel: parallel(args.parallel),
         threads: cores(),
@@ -118,7 +118,9 @@ pub(in crate::cli) async fn restore(
 ) -> Result<Exit, CommandError> {
     let config = context.config()?;
     let named = names::resolve(&config, &args.names)?;
-    let target = context.target(&args.target).await?;
+    let target = context
+        .target_to_change(&args.target, &args.answers)
+        .await?;
     let client = context.connect(&config, &named.remote).await?;
     let source = match &args.source.from {
         Some(source) => source.clone(),

@@ -16,18 +16,18 @@ use crate::cli::failure::CommandError;
 use crate::cli::{guard, names};
 use crate::incus::Client;
 use crate::list::newest_complete;
-use crate::model::{CompressionChoice, InstanceName, Kind, ProjectName, ResourceId, SourceName};
+use crate::model::{InstanceName, Kind, ProjectName, ResourceId, SourceName};
 use crate::plan::{Plan, Report};
-use crate::target::{DirectoryTarget, Filter, Stored, TargetError};
+use crate::target::{Filter, Stored, TargetError};
 
 /// Backs instances up.
 pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Exit, CommandError> {
     let config = context.config()?;
     let named = names::resolve(&config, &args.names)?;
-    let compression = args
-        .compression
-        .or(context.choice(&args.target)?.compression);
-    let place = context.place(&args.target).await?;
+    let compression = context
+        .choice(&args.target)?
+        .compression(args.compression)?;
+    let place = context.place(&args.target, &args.answers).await?;
     let client = context.connect(&config, &named.remote).await?;
     let source = source_of(&client, &named.remote)?;
     let scope = if args.scope.all_projects {
@@ -52,7 +52,7 @@ pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Ex
         optimized: args.optimized,
         instance_only: args.instance_only,
         force: args.force,
-        compression: compression.unwrap_or(CompressionChoice::DEFAULT),
+        compression,
         retries: args.retries,
         idle: Duration::from_secs(args.stall_timeout),
         parallel: parallel(args.parallel),
@@ -142,11 +142,11 @@ pub(super) async fn known(
 ) -> Result<TargetFacts, CommandError> {
     let target = match place {
         Place::Target(target) => target.clone(),
-        Place::Creatable(path) => {
-            let path = path.clone();
+        Place::Creatable(location) => {
+            let location = location.clone();
             return Ok(TargetFacts {
                 newest: BTreeMap::new(),
-                free: blocking(move || DirectoryTarget::free_space_at(&path)).await??,
+                free: blocking(move || location.free_space()).await??,
             });
         }
     };

@@ -54,7 +54,7 @@ pub(in crate::cli) async fn create(
 ) -> Result<Exit, CommandError> {
     let config = context.config()?;
     let named = names::resolve(&config, &args.names)?;
-    let place = context.place(&args.target).await?;
+    let place = context.place(&args.target, &args.answers).await?;
     let client = context.connect(&config, &named.remote).await?;
     let source = source_of(&client, &named.remote)?;
     let request = backup_image::Request {
@@ -135,7 +135,9 @@ pub(in crate::cli) async fn restore(
 ) -> Result<Exit, CommandError> {
     let config = context.config()?;
     let named = names::resolve(&config, &args.names)?;
-    let target = context.target(&args.target).await?;
+    let target = context
+        .target_to_change(&args.target, &args.answers)
+        .await?;
     let client = context.connect(&config, &named.remote).await?;
     let source = match &args.source.from {
         Some(source) => source.clone(),

@@ -13,9 +13,7 @@ use crate::model::{
 use crate::target::checksums::is_file_name;
 use crate::target::error::At as _;
 use crate::target::manifest::LIMIT;
-use crate::target::{
-    Filter, InvalidManifest, Manifest, State, Stored, StoredId, Target as _, TargetError,
-};
+use crate::target::{Filter, Manifest, State, Stored, StoredId, Target as _, TargetError};
 
 /// The versions that fit, in order. What is not named as this program names things is passed over.
 pub(super) fn versions(
@@ -242,19 +240,8 @@ pub(super) fn read_manifest(id: &StoredId, folder: &Path) -> Result<Manifest, Ta
         cause,
     };
     let manifest = Manifest::parse(&bytes).map_err(wrong)?;
-    let own = manifest.kind == id.resource.kind()
-        && manifest.project.as_ref() == id.resource.project()
-        && manifest.pool.as_ref() == id.resource.pool()
-        && manifest.name.as_ref() == id.resource.name()
-        && manifest.version == id.version;
-    if !own {
-        let name = manifest
-            .name
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        let text = format!("version {} of `{name}`", manifest.version);
-        return Err(wrong(InvalidManifest::Misplaced(text)));
-    }
+    manifest
+        .belongs_to(&id.resource, id.version)
+        .map_err(wrong)?;
     Ok(manifest)
 }

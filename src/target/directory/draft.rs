@@ -13,12 +13,13 @@ use super::files::{
     create_file, make_folder, make_folders, remove_empty, remove_file, remove_tree, rename_folder,
     sync_file, sync_folder, write, write_file,
 };
-use super::lock::{Lock, shared_and_clear};
+use super::lock::shared_and_clear;
 use super::place::DirectoryTarget;
 use super::share;
 use crate::model::{Bytes, ResourceId, RunId, Sha256, SourceName, Version};
 use crate::target::checksums::is_file_name;
 use crate::target::error::At as _;
+use crate::target::flock::Lock;
 use crate::target::{
     Checksums, Draft, DraftFile, Manifest, Stored, StoredId, TargetError, Written,
 };

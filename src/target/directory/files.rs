@@ -22,7 +22,7 @@ fn step(_name: &'static str) -> io::Result<()> {
 }
 
 /// Makes a folder, and those above it that are missing below `root`, each durable in its parent.
-pub(super) fn make_folders(root: &Path, path: &Path) -> Result<(), TargetError> {
+pub(in crate::target) fn make_folders(root: &Path, path: &Path) -> Result<(), TargetError> {
     if path.is_dir() {
         return Ok(());
     }
@@ -62,7 +62,7 @@ pub(super) fn create_file(path: &Path) -> Result<File, TargetError> {
 }
 
 /// Opens a file that any number of processes may have open, and makes it where it is missing.
-pub(super) fn open_or_create(path: &Path) -> Result<File, TargetError> {
+pub(in crate::target) fn open_or_create(path: &Path) -> Result<File, TargetError> {
     let mut options = OpenOptions::new();
     options
         .read(true)

@@ -1,35 +1,15 @@
-//! Locks: `flock` on a file of each resource. They vanish with their process.
+//! The locks of resources, and what is done while one is held: clearing and deleting.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use super::files::{
-    make_folders, open_or_create, remove_empty, remove_file, remove_tree, rename_folder,
-    sync_folder,
-};
+use super::files::{remove_empty, remove_file, remove_tree, rename_folder, sync_folder};
 use super::notes::is_protected;
 use super::place::{DirectoryTarget, LOCKS};
 use crate::model::{ResourceId, SourceName, Version, encode_component};
 use crate::target::error::At as _;
+use crate::target::flock::{Lock, Unlocked};
 use crate::target::{ExclusiveLock, StoredId, TargetError};
-
-/// How long to wait before a lock is tried again.
-const PAUSE: Duration = Duration::from_millis(100);
-
-/// A lock that is held until it is dropped.
-#[derive(Debug)]
-pub(super) struct Lock {
-    _file: File,
-}
-
-/// A lock file that nothing is locked by yet.
-struct Unlocked {
-    file: File,
-    path: PathBuf,
-    what: String,
-}
 
 fn prepare(
     target: &DirectoryTarget,
@@ -42,68 +22,7 @@ fn prepare(
         .join(encode_component(source.as_str()));
     path.extend(resource.components());
     path.as_mut_os_string().push(".lock");
-    if let Some(folder) = path.parent() {
-        make_folders(&target.root, folder)?;
-    }
-    Ok(Unlocked {
-        file: open_or_create(&path)?,
-        path,
-        what: resource.to_string(),
-    })
-}
-
-impl Unlocked {
-    fn wait(
-        mut self,
-        patience: Duration,
-        attempt: impl Fn(&File) -> Result<(), TryLockError>,
-    ) -> Result<Lock, TargetError> {
-        let begun = Instant::now();
-        loop {
-            match attempt(&self.file) {
-                Ok(()) => {
-                    self.sign();
-                    return Ok(Lock { _file: self.file });
-                }
-                Err(TryLockError::WouldBlock) if begun.elapsed() >= patience => {
-                    let holder = self.holder();
-                    return Err(TargetError::Locked {
-                        what: self.what,
-                        holder,
-                    });
-                }
-                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
-                Err(TryLockError::Error(error)) => return Err(error).at("lock", &self.path),
-            }
-        }
-    }
-
-    /// Writes who has it; of several that share it the last. Only messages are made of this.
-    fn sign(&mut self) {
-        let host = rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned();
-        let command: Vec<String> = std::env::args().take(12).collect();
-        let text = format!(
-            "{host}, pid {}: {}\n",
-            std::process::id(),
-            command.join(" ")
-        );
-        let _ = self.file.rewind();
-        let _ = self.file.set_len(0);
-        let _ = self.file.write_all(text.as_bytes());
-    }
-
-    fn holder(&mut self) -> String {
-        let mut text = String::new();
-        let _ = self.file.rewind();
-        let _ = (&mut self.file).take(4096).read_to_string(&mut text);
-        match text.trim() {
-            "" => "another process".to_owned(),
-            text => text.to_owned(),
-        }
-    }
+    Unlocked::at(&target.root, path, resource.to_string())
 }
 
 /// Takes a resource for this process alone.
@@ -112,7 +31,7 @@ fn exclusive(
     source: &SourceName,
     resource: &ResourceId,
 ) -> Result<Lock, TargetError> {
-    prepare(target, source, resource)?.wait(target.patience, File::try_lock)
+    prepare(target, source, resource)?.exclusive(target.patience)
 }
 
 /// Takes a resource together with others that create and read.
@@ -121,7 +40,7 @@ pub(super) fn shared(
     source: &SourceName,
     resource: &ResourceId,
 ) -> Result<Lock, TargetError> {
-    prepare(target, source, resource)?.wait(target.patience, File::try_lock_shared)
+    prepare(target, source, resource)?.shared(target.patience)
 }
 
 /// Takes a resource as [`shared`] does. Where nobody else has it, clears what dead processes left
@@ -132,11 +51,11 @@ pub(super) fn shared_and_clear(
     resource: &ResourceId,
 ) -> Result<Lock, TargetError> {
     let unlocked = prepare(target, source, resource)?;
-    if unlocked.file.try_lock().is_ok() {
+    if unlocked.try_exclusive().unwrap_or(false) {
         remove_left_over(&target.resource_folder(source, resource))?;
     }
     // On the same file this turns the exclusive lock into a shared one.
-    unlocked.wait(target.patience, File::try_lock_shared)
+    unlocked.shared(target.patience)
 }
 
 /// Removes what dead processes left of a resource that nobody has; gives how much there was.
@@ -151,10 +70,10 @@ pub(super) fn clear_if_free(
         return Ok(0);
     }
     let unlocked = prepare(target, source, resource)?;
-    match unlocked.file.try_lock() {
-        Ok(()) => remove_left_over(&folder),
-        Err(TryLockError::WouldBlock) => Ok(0),
-        Err(TryLockError::Error(error)) => Err(error).at("lock", &unlocked.path),
+    if unlocked.try_exclusive()? {
+        remove_left_over(&folder)
+    } else {
+        Ok(0)
     }
 }
 

@@ -30,5 +30,5 @@ mod place;
 mod runs;
 mod share;
 
-pub(super) use files::{open_file, read_file};
+pub(super) use files::{make_folders, open_file, open_or_create, read_file};
 pub use place::{DirectoryTarget, Probe};

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use super::catalog::read_manifest;
 use super::files::open_file;
-use super::lock::{Lock, shared};
+use super::lock::shared;
 use super::place::DirectoryTarget;
 use crate::model::Bytes;
 use crate::target::checksums::is_file_name;
 use crate::target::error::At as _;
+use crate::target::flock::Lock;
 use crate::target::{Manifest, Opened, StoredId, TargetError};
 
 struct OpenedFolder {

@@ -1,13 +1,11 @@
 //! Restoring where something of that name is already there.
 
-use std::fs;
-
 use serde_json::json;
 
-use super::scenarios;
+use super::scenarios_of_targets;
 use super::world::World;
 
-scenarios!(
+scenarios_of_targets!(
     what_exists_is_refused_skipped_or_replaced,
     a_stopped_one_is_replaced_by_a_stopped_one,
     a_copy_beside_the_original_is_another_one,
@@ -130,12 +128,11 @@ fn a_damaged_archive_costs_nothing(world: &World) {
     world.write("web", "/data/x", "stored");
     world.run(&["create", "web", "--yes"]).exits(0);
     world.write("web", "/data/x", "later");
-    let archive = world.newest("web").join("export.tar.zst");
-    let good = fs::read(&archive).unwrap();
+    let good = world.archive("web");
     let mut flipped = good.clone();
     flipped[good.len() / 2] ^= 0x10;
     for bad in [&good[..good.len() / 2], &flipped, b""] {
-        fs::write(&archive, bad).unwrap();
+        world.put_archive("web", bad);
         world
             .run(&["restore", "web", "--replace", "--yes"])
             .exits(4);
@@ -147,7 +144,7 @@ fn a_damaged_archive_costs_nothing(world: &World) {
         assert_eq!(world.status("web"), "Running");
         assert_eq!(world.read("web", "/data/x").as_deref(), Some("later"));
     }
-    fs::write(&archive, &good).unwrap();
+    world.put_archive("web", &good);
     world
         .run(&["restore", "web", "--replace", "--yes"])
         .exits(0);

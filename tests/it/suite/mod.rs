@@ -36,3 +36,31 @@ macro_rules! scenarios {
     };
 }
 use scenarios;
+
+/// The same, and each with a restic repository as its target besides.
+macro_rules! scenarios_of_targets {
+    ($($scenario:ident),+ $(,)?) => {
+        $crate::suite::scenarios!($($scenario),+);
+        mod restic_70 {
+            $(#[test]
+            fn $scenario() {
+                let world = World::fake(Series::Lts70);
+                if let Some(world) = world.into_repository() {
+                    super::$scenario(&world);
+                }
+            })+
+            use crate::suite::world::World;
+            use incus_backup::testing::fake::Series;
+        }
+        mod real_restic {
+            $(#[test]
+            fn $scenario() {
+                let world = crate::suite::world::World::real();
+                if let Some(world) = world.and_then(|it| it.into_repository()) {
+                    super::$scenario(&world);
+                }
+            })+
+        }
+    };
+}
+use scenarios_of_targets;

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::scenarios;
+use super::scenarios_of_targets;
 use super::world::World;
 
-scenarios!(
+scenarios_of_targets!(
     what_is_lost_comes_back_as_it_was,
     what_does_not_run_is_exported_as_it_is,
     snapshots_are_left_out_where_that_is_asked_for,

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::scenarios;
+use super::scenarios_of_targets;
 use super::world::World;
 
-scenarios!(
+scenarios_of_targets!(
     each_project_is_for_itself,
     a_project_that_does_not_exist_is_named,
     a_project_with_limits_takes_a_restore_and_is_as_it_was,

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::lab::{Ran, command, lab, program, unique, variable};
+use crate::restic::{self, Repository};
 
 /// An answer of the API.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub struct World {
     pool: String,
     projects: RefCell<Vec<String>>,
     fake: Option<FakeIncus>,
+    /// The target; a folder where there is none.
+    repository: Option<Repository>,
 }
 
 impl World {
@@ -71,6 +74,13 @@ impl World {
         Some(world)
     }
 
+    /// The same, with a restic repository that is not there yet as the target; none without restic.
+    pub fn into_repository(mut self) -> Option<Self> {
+        restic::binary()?;
+        self.repository = Some(Repository::missing());
+        Some(self)
+    }
+
     fn on(folder: TempDir, socket: PathBuf, series: Series, fake: Option<FakeIncus>) -> Self {
         let mut world = Self {
             folder,
@@ -82,6 +92,7 @@ impl World {
                 .unwrap_or_else(|| "default".to_owned()),
             projects: RefCell::new(Vec::new()),
             fake,
+            repository: None,
         };
         world.project = world.add_project(&json!({}));
         world
@@ -339,16 +350,41 @@ impl World {
                 .env("INCUS_DIR", self.folder.path())
                 .env("INCUS_CONF", self.folder.path().join("none"));
         }
-        command.env("INCUS_PROJECT", &self.project).env(
-            "INCUS_BACKUP_TARGET",
-            format!("dir:{}", self.root().display()),
-        );
+        let target = match &self.repository {
+            Some(repository) => {
+                command.envs(repository.environment());
+                repository.uri()
+            }
+            None => format!("dir:{}", self.root().display()),
+        };
+        command
+            .env("INCUS_PROJECT", &self.project)
+            .env("INCUS_BACKUP_TARGET", target);
         command
     }
 
     /// The folder of the target.
     pub fn root(&self) -> PathBuf {
-        self.folder.path().join("backups")
+        match &self.repository {
+            Some(repository) => repository.path(),
+            None => self.folder.path().join("backups"),
+        }
+    }
+
+    /// The archive of the newest version of an instance, as it is stored.
+    pub fn archive(&self, name: &str) -> Vec<u8> {
+        match &self.repository {
+            Some(repository) => repository.data_of(name),
+            None => std::fs::read(self.newest(name).join("export.tar.zst")).unwrap(),
+        }
+    }
+
+    /// Puts something else in the place of the archive of the newest version of an instance.
+    pub fn put_archive(&self, name: &str, bytes: &[u8]) {
+        match &self.repository {
+            Some(repository) => repository.put_data_of(name, bytes),
+            None => std::fs::write(self.newest(name).join("export.tar.zst"), bytes).unwrap(),
+        }
     }
 
     /// The stored versions, as `list` gives them.
@@ -361,7 +397,7 @@ impl World {
     }
 
     /// The folder of the newest version of an instance.
-    pub fn newest(&self, name: &str) -> PathBuf {
+    fn newest(&self, name: &str) -> PathBuf {
         let rows = self.versions();
         let row = rows.iter().rfind(|row| row["name"] == name).unwrap();
         let text = |key: &str| row[key].as_str().unwrap().to_owned();
@@ -388,6 +424,12 @@ impl World {
             found.extend(marks.map(|key| format!("{name}: {key}")));
             let backups = self.get(&self.path(&format!("/{name}/backups")));
             found.extend(backups.as_array().unwrap().iter().map(ToString::to_string));
+        }
+        if let Some(repository) = &self.repository {
+            if repository.path().exists() {
+                found.extend(repository.orphans());
+            }
+            return found;
         }
         let mut folders = vec![self.root()];
         while let Some(folder) = folders.pop() {

@@ -17,7 +17,7 @@ use crate::cli::failure::CommandError;
 use crate::cli::{guard, names};
 use crate::config::{self, CreateContext, Reading};
 use crate::incus::Client;
-use crate::model::{CompressionChoice, Kind, ProjectName, SourceName};
+use crate::model::{Kind, ProjectName, SourceName};
 use crate::plan::{Approved, Outcome, Plan, Report};
 
 /// What one step of the whole plan needs.
@@ -41,10 +41,10 @@ pub(in crate::cli) async fn create(
         let text = "a whole server has no name: write `REMOTE:`".to_owned();
         return Err(CommandError::Usage(text));
     }
-    let compression = args
-        .compression
-        .or(context.choice(&args.target)?.compression);
-    let place = context.place(&args.target).await?;
+    let compression = context
+        .choice(&args.target)?
+        .compression(args.compression)?;
+    let place = context.place(&args.target, &args.answers).await?;
     let client = context.connect(&config, &named.remote).await?;
     let source = source_of(&client, &named.remote)?;
     let options = Options {
@@ -52,7 +52,7 @@ pub(in crate::cli) async fn create(
         optimized: false,
         instance_only: false,
         force: args.force,
-        compression: compression.unwrap_or(CompressionChoice::DEFAULT),
+        compression,
         retries: args.retries,
         idle: backup::IDLE,
         parallel: parallel(args.parallel),

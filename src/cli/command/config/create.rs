@@ -19,7 +19,7 @@ pub(in crate::cli) async fn create(
     only_remotes(&arguments)?;
     let config = context.config()?;
     let remote = names::resolve(&config, &arguments)?.remote;
-    let place = context.place(&args.target).await?;
+    let place = context.place(&args.target, &args.answers).await?;
     let client = context.connect(&config, &remote).await?;
     let source = source_of(&client, &remote)?;
     let gathered = async { Ok(config::gather(&client).await?) };

@@ -13,7 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::CommandError;
 use crate::cli::{guard, names};
 use crate::incus::Client;
-use crate::model::{CompressionChoice, Kind, ProjectName, Subject};
+use crate::model::{Kind, ProjectName, Subject};
 use crate::plan::Report;
 use crate::temporary::{sweep, sweep_projects, sweep_volumes};
 
@@ -29,10 +29,10 @@ pub(in crate::cli) async fn create(
         .iter()
         .map(|name| Subject::parse(Kind::Volume, name))
         .collect::<Result<Vec<Subject>, _>>()?;
-    let compression = args
-        .compression
-        .or(context.choice(&args.target)?.compression);
-    let place = context.place(&args.target).await?;
+    let compression = context
+        .choice(&args.target)?
+        .compression(args.compression)?;
+    let place = context.place(&args.target, &args.answers).await?;
     let client = context.connect(&config, &named.remote).await?;
     let source = source_of(&client, &named.remote)?;
     let scope = scope(&args, subjects, || {
@@ -43,7 +43,7 @@ pub(in crate::cli) async fn create(
         optimized: args.optimized,
         instance_only: args.volume_only,
         force: args.force,
-        compression: compression.unwrap_or(CompressionChoice::DEFAULT),
+        compression,
         retries: args.retries,
         idle: Duration::from_secs(args.stall_timeout),
         parallel: parallel(args.parallel),

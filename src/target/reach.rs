@@ -1,0 +1,114 @@
+//! From a location to the target that is there, whatever kind it is.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{
+    DirectoryTarget, Location, Opening, Probe, ResticTarget, Target, TargetError, Tool,
+    open_directory,
+};
+use crate::model::{Bytes, Owner};
+
+/// How long a listing of a repository is good for: the plan of one command is made of one.
+const FRESH: Duration = Duration::from_secs(20);
+
+/// What a process brings along to reach a target.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// How long locks are waited for.
+    pub patience: Duration,
+    /// What a repository of restic needs besides.
+    pub restic: ResticAccess,
+}
+
+/// What a process brings along to reach a repository of restic.
+#[derive(Debug, Clone)]
+pub struct ResticAccess {
+    /// The program.
+    pub tool: Tool,
+    /// The process that writes.
+    pub owner: Owner,
+    /// Where this machine's locks are.
+    pub state: PathBuf,
+}
+
+/// What is at a location.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// A target.
+    Target(Arc<dyn Target>),
+    /// Nothing that would be in the way of one.
+    Creatable,
+}
+
+impl Access {
+    fn opening(&self) -> Opening {
+        let ResticAccess { tool, owner, state } = self.restic.clone();
+        Opening {
+            tool,
+            owner,
+            state,
+            patience: self.patience,
+            fresh: FRESH,
+        }
+    }
+}
+
+impl Location {
+    /// Opens the target that is there. Blocks.
+    pub fn open(&self, access: &Access) -> Result<Arc<dyn Target>, TargetError> {
+        match self {
+            Self::Directory(path) => open_directory(path, access.patience),
+            Self::Restic(repository) => {
+                Ok(Arc::new(ResticTarget::open(repository, access.opening())?))
+            }
+        }
+    }
+
+    /// Opens the target that is there, or finds that one can be made. Blocks.
+    pub fn find(&self, access: &Access) -> Result<Found, TargetError> {
+        match self {
+            Self::Directory(path) => match DirectoryTarget::probe(path)? {
+                Probe::Target => Ok(Found::Target(self.open(access)?)),
+                Probe::Creatable => Ok(Found::Creatable),
+            },
+            Self::Restic(_) => match self.open(access) {
+                Err(TargetError::NoRepository(_)) => Ok(Found::Creatable),
+                opened => Ok(Found::Target(opened?)),
+            },
+        }
+    }
+
+    /// Makes a target where there is none. Blocks.
+    pub fn create(&self, access: &Access) -> Result<(), TargetError> {
+        match self {
+            Self::Directory(path) => DirectoryTarget::create(path),
+            Self::Restic(repository) => ResticTarget::create(repository, access.opening()),
+        }
+    }
+
+    /// How much a target there could hold, where that can be told.
+    pub fn free_space(&self) -> Result<Option<Bytes>, TargetError> {
+        match self.path() {
+            Some(path) => DirectoryTarget::free_space_at(path),
+            None => Ok(None),
+        }
+    }
+
+    /// Where it is on this machine, if it is.
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Directory(path) => Some(path),
+            Self::Restic(repository) => repository.path(),
+        }
+    }
+
+    /// What is said of one that is not there.
+    pub fn missing(&self) -> TargetError {
+        match self {
+            Self::Directory(path) => TargetError::NoTarget(path.clone()),
+            Self::Restic(repository) => TargetError::NoRepository(repository.to_string()),
+        }
+    }
+}

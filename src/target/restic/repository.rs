@@ -1,0 +1,340 @@
+//! A repository as a target.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::address::Repository;
+use super::catalog::{Catalog, PROTECTED, check_tag, own};
+use super::feed::{Label, store};
+use super::lock::{Exclusive, shared};
+use super::process::{Restic, Tool};
+use super::slot::Slot;
+use super::snapshot::Snapshot;
+use super::tags::{RUN, SOURCE, Tags};
+use super::{draft, open};
+use crate::model::{Bytes, Check, Owner, ResourceId, SourceName, Version, encode_component};
+use crate::target::{
+    DirectoryTarget, Draft, ExclusiveLock, Filter, Location, Manifest, Opened, Protection,
+    RunRecord, SourceFacts, Stored, StoredId, Target, TargetError,
+};
+
+/// How many snapshots are named on one command line.
+const AT_A_TIME: usize = 1000;
+
+/// A repository of restic that holds backups.
+#[derive(Debug, Clone)]
+pub struct ResticTarget {
+    pub(super) inner: Arc<Inner>,
+}
+
+/// What all that works on a repository shares.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) restic: Restic,
+    /// Who writes.
+    pub(super) owner: Owner,
+    /// Where this machine's locks are.
+    pub(super) state: PathBuf,
+    /// How long a listing is good for.
+    fresh: Duration,
+    listing: Mutex<Option<Listing>>,
+}
+
+/// What was listed.
+#[derive(Debug)]
+struct Listing {
+    since: Instant,
+    /// Something was changed from here since then.
+    outdated: bool,
+    catalog: Arc<Catalog>,
+}
+
+/// Who opens a repository, and how.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// The program.
+    pub tool: Tool,
+    /// The process that writes.
+    pub owner: Owner,
+    /// The folder of this machine's locks.
+    pub state: PathBuf,
+    /// How long locks are waited for.
+    pub patience: Duration,
+    /// How long a listing is good for while nothing is changed from here.
+    pub fresh: Duration,
+}
+
+impl ResticTarget {
+    /// Opens a repository, which must be there, by listing it. Blocks.
+    pub fn open(repository: &Repository, opening: Opening) -> Result<Self, TargetError> {
+        let target = Self::new(repository, opening)?;
+        target.inner.catalog()?;
+        Ok(target)
+    }
+
+    /// Makes a repository. Blocks.
+    pub fn create(repository: &Repository, opening: Opening) -> Result<(), TargetError> {
+        let target = Self::new(repository, opening)?;
+        target.inner.restic.run("init", &[])?;
+        Ok(())
+    }
+
+    fn new(repository: &Repository, opening: Opening) -> Result<Self, TargetError> {
+        let version = opening.tool.version()?;
+        let restic = Restic {
+            tool: opening.tool,
+            version,
+            repository: repository.clone(),
+            patience: opening.patience,
+            slot: Slot::default(),
+        };
+        Ok(Self {
+            inner: Arc::new(Inner {
+                restic,
+                owner: opening.owner,
+                state: opening.state,
+                fresh: opening.fresh,
+                listing: Mutex::default(),
+            }),
+        })
+    }
+}
+
+impl Inner {
+    /// What the repository holds, by a listing that is still good, or a new one.
+    pub(super) fn catalog(&self) -> Result<Arc<Catalog>, TargetError> {
+        let mut listing = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(good) = listing.as_ref().filter(|it| !it.outdated)
+            && good.since.elapsed() < self.fresh
+        {
+            return Ok(good.catalog.clone());
+        }
+        // Snapshots are never changed, so that a listing needs no lock, for which restic waits a while.
+        let arguments = ["--json", "--no-lock"].map(str::to_owned);
+        let output = self.restic.run("snapshots", &arguments)?;
+        let snapshots: Vec<Snapshot> =
+            serde_json::from_slice(&output).map_err(|cause| TargetError::Restic {
+                verb: "snapshots".to_owned(),
+                repository: self.restic.repository.shown(),
+                said: format!("its answer cannot be understood: {cause}"),
+            })?;
+        let mut catalog = Catalog::of(&snapshots);
+        self.read_large(&mut catalog);
+        let catalog = Arc::new(catalog);
+        *listing = Some(Listing {
+            since: Instant::now(),
+            outdated: false,
+            catalog: catalog.clone(),
+        });
+        Ok(catalog)
+    }
+
+    /// What the repository held when it was last listed: enough for what must not cost a listing for
+    /// each version that is made.
+    pub(super) fn recent(&self) -> Result<Arc<Catalog>, TargetError> {
+        let listing = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listing) = &*listing {
+            return Ok(listing.catalog.clone());
+        }
+        drop(listing);
+        self.catalog()
+    }
+
+    /// Reads the manifests that are too large for a tag, each with a restic of its own.
+    fn read_large(&self, catalog: &mut Catalog) {
+        for (id, entry) in &mut catalog.versions {
+            if entry.manifest.is_some() {
+                continue;
+            }
+            let written = StoredId {
+                version: entry.written_as,
+                ..id.clone()
+            };
+            let read = open::read(self, entry).map_err(|error| error.to_string());
+            let manifest = read.and_then(|files| {
+                let bytes = files
+                    .get("manifest.json")
+                    .map(Vec::as_slice)
+                    .unwrap_or_default();
+                let manifest = own(Manifest::parse(bytes), &written, id.version);
+                manifest.map_err(|error| error.to_string())
+            });
+            entry.manifest = Some(manifest);
+        }
+    }
+
+    /// Lists anew the next time.
+    pub(super) fn forget_listing(&self) {
+        let mut listing = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listing) = &mut *listing {
+            listing.outdated = true;
+        }
+    }
+
+    /// Removes snapshots; their data stays until the repository is pruned.
+    pub(super) fn forget(&self, snapshots: &[String]) -> Result<(), TargetError> {
+        for some in snapshots.chunks(AT_A_TIME) {
+            self.restic.run("forget", some)?;
+            self.forget_listing();
+        }
+        Ok(())
+    }
+
+    /// Removes what nobody writes any more; gives of how many versions.
+    pub(super) fn clear(
+        &self,
+        source: &SourceName,
+        resource: Option<&ResourceId>,
+    ) -> Result<u64, TargetError> {
+        let catalog = match resource {
+            Some(_) => self.recent()?,
+            None => self.catalog()?,
+        };
+        let abandoned = catalog.abandoned(source, resource, Version::now().timestamp());
+        let snapshots: Vec<String> = abandoned
+            .iter()
+            .flat_map(|orphan| orphan.snapshots.iter().cloned())
+            .collect();
+        for orphan in &abandoned {
+            tracing::debug!(draft = orphan.draft(), resource = %orphan.id.resource, "is abandoned");
+        }
+        self.forget(&snapshots)?;
+        Ok(abandoned.len() as u64)
+    }
+
+    /// Changes tags of what describes a version.
+    fn tag(&self, id: &StoredId, arguments: &[String]) -> Result<(), TargetError> {
+        let catalog = self.catalog()?;
+        let gone = || TargetError::NoVersion(Box::new(id.clone()));
+        let entry = catalog.versions.get(id).ok_or_else(gone)?;
+        let mut all = arguments.to_vec();
+        all.extend(entry.described_by.iter().cloned());
+        let tagged = self.restic.run("tag", &all);
+        self.forget_listing();
+        tagged.map(|_| ())
+    }
+}
+
+impl Target for ResticTarget {
+    fn location(&self) -> Location {
+        Location::Restic(self.inner.restic.repository.clone())
+    }
+
+    fn free_space(&self) -> Result<Option<Bytes>, TargetError> {
+        match self.inner.restic.repository.path() {
+            Some(path) => DirectoryTarget::free_space_at(path),
+            None => Ok(None),
+        }
+    }
+
+    fn sources(&self) -> Result<Vec<SourceName>, TargetError> {
+        Ok(self.inner.catalog()?.sources.keys().cloned().collect())
+    }
+
+    fn enter_source(&self, source: &SourceFacts) -> Result<(), TargetError> {
+        let catalog = self.inner.catalog()?;
+        match catalog.sources.get(&source.name) {
+            Some(Some(stored)) if *stored == source.fingerprint => return Ok(()),
+            Some(Some(stored)) => {
+                return Err(TargetError::OtherServer {
+                    source_name: source.name.clone(),
+                    stored: stored.to_string(),
+                    now: source.fingerprint.to_string(),
+                });
+            }
+            _ => {}
+        }
+        let mut tags = Tags::of_source(&source.name, "source", SOURCE);
+        tags.set("fingerprint", &source.fingerprint.to_string());
+        let label = Label {
+            name: format!("source_{}.json", encode_component(source.name.as_str())),
+            source: source.name.clone(),
+            version: Version::now(),
+            tags,
+        };
+        let facts = serde_json::json!({
+            "label": source.label,
+            "fingerprint": source.fingerprint,
+            "cluster": source.clustered,
+        });
+        store(
+            &self.inner.restic,
+            &label,
+            format!("{facts:#}\n").as_bytes(),
+        )?;
+        self.inner.forget_listing();
+        Ok(())
+    }
+
+    fn versions(&self, filter: &Filter) -> Result<Vec<Stored>, TargetError> {
+        Ok(self.inner.catalog()?.stored(filter))
+    }
+
+    fn begin(
+        &self,
+        source: &SourceName,
+        resource: &ResourceId,
+        version: Version,
+    ) -> Result<Box<dyn Draft>, TargetError> {
+        draft::begin(self, source, resource, version)
+    }
+
+    fn open(&self, id: &StoredId) -> Result<Box<dyn Opened>, TargetError> {
+        open::open(self, id)
+    }
+
+    fn protect(&self, id: &StoredId, protection: Protection) -> Result<(), TargetError> {
+        let _lock = shared(&self.inner, &id.source, &id.resource)?;
+        let how = match protection {
+            Protection::On => "--add",
+            Protection::Off => "--remove",
+        };
+        self.inner.tag(id, &[format!("{how}={PROTECTED}")])
+    }
+
+    fn record(&self, id: &StoredId, check: Check) -> Result<(), TargetError> {
+        let _lock = shared(&self.inner, &id.source, &id.resource)?;
+        let catalog = self.inner.catalog()?;
+        let gone = || TargetError::NoVersion(Box::new(id.clone()));
+        let entry = catalog.versions.get(id).ok_or_else(gone)?;
+        let mut checks = entry.checks.clone();
+        checks.add(check);
+        let now: Vec<String> = checks.iter().map(check_tag).collect();
+        let old = entry.check_tags.iter().filter(|tag| !now.contains(tag));
+        let old = old.map(|tag| format!("--remove={tag}"));
+        let new = now.iter().filter(|tag| !entry.check_tags.contains(*tag));
+        let new = new.map(|tag| format!("--add={tag}"));
+        self.inner.tag(id, &old.chain(new).collect::<Vec<_>>())
+    }
+
+    fn record_run(&self, source: &SourceName, run: &RunRecord) -> Result<(), TargetError> {
+        let mut tags = Tags::of_source(source, "run", RUN);
+        tags.set("run", run.run.as_str());
+        let label = Label {
+            name: format!("run_{}.json", run.run),
+            source: source.clone(),
+            version: Version::at(run.begun_at),
+            tags,
+        };
+        let record = serde_json::json!(run);
+        store(
+            &self.inner.restic,
+            &label,
+            format!("{record:#}\n").as_bytes(),
+        )?;
+        Ok(())
+    }
+
+    fn clear(&self, source: &SourceName) -> Result<u64, TargetError> {
+        self.inner.clear(source, None)
+    }
+
+    fn lock(
+        &self,
+        source: &SourceName,
+        resource: &ResourceId,
+    ) -> Result<Box<dyn ExclusiveLock>, TargetError> {
+        Ok(Box::new(Exclusive::take(self, source, resource)?))
+    }
+}

@@ -1,0 +1,139 @@
+//! What restic says when it fails: by its exit code where it has one for it, by its words before.
+
+use crate::target::TargetError;
+
+/// What a restic that failed said, and how it ended.
+#[derive(Debug)]
+pub(super) struct Failed<'a> {
+    /// What it was to do: `backup`.
+    pub(super) verb: &'a str,
+    /// The repository, as it is shown.
+    pub(super) repository: &'a str,
+    /// Its exit code; nothing where a signal ended it.
+    pub(super) code: Option<i32>,
+    /// The end of what it wrote to stderr.
+    pub(super) stderr: &'a str,
+}
+
+impl Failed<'_> {
+    /// As an error of the target.
+    pub(super) fn error(&self) -> TargetError {
+        let repository = self.repository.to_owned();
+        let words = words(self.stderr);
+        // Before 0.17 every failure was 1.
+        let says = |text: &str| words.contains(text);
+        match self.code {
+            Some(10) => TargetError::NoRepository(repository),
+            Some(11) => locked(repository, &words),
+            Some(12) => TargetError::Password(repository),
+            _ if says("unable to open config file") || says("repository does not exist") => {
+                TargetError::NoRepository(repository)
+            }
+            _ if says("wrong password or no key found") => TargetError::Password(repository),
+            _ if says("already locked") => locked(repository, &words),
+            code => TargetError::Restic {
+                verb: self.verb.to_owned(),
+                repository,
+                said: match (words.as_str(), code) {
+                    ("", Some(code)) => format!("it ended with exit code {code}"),
+                    ("", None) => "it was killed".to_owned(),
+                    _ => words,
+                },
+            },
+        }
+    }
+}
+
+/// Who has the lock, in restic's words: `PID 5 on host by root (UID 0, GID 0)`.
+fn locked(what: String, words: &str) -> TargetError {
+    let holder = words
+        .split_once("already locked")
+        .map_or(words, |(_, rest)| rest)
+        .trim_start_matches(" exclusively")
+        .trim_start_matches(" by ");
+    let holder = holder.split(" storage ID ").next().unwrap_or(holder);
+    TargetError::RepositoryLocked {
+        repository: what,
+        holder: holder.trim_end_matches(',').to_owned(),
+    }
+}
+
+/// The words of what was written, the messages of JSON lines included, in one line.
+fn words(stderr: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for line in stderr.lines() {
+        let json: Option<serde_json::Value> = serde_json::from_str(line).ok();
+        let text = match &json {
+            Some(json) => match (&json["message"], &json["error"]["message"]) {
+                (serde_json::Value::String(text), _) | (_, serde_json::Value::String(text)) => text,
+                _ => continue,
+            },
+            None => line,
+        };
+        for line in text.lines() {
+            let line = line.trim().trim_start_matches("\u{1b}[2K");
+            let line = line.strip_prefix("Fatal: ").unwrap_or(line);
+            if !line.is_empty() && !lines.iter().any(|known| known == line) {
+                lines.push(line.to_owned());
+            }
+        }
+    }
+    lines.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn error(code: i32, stderr: &str) -> TargetError {
+        let failed = Failed {
+            verb: "backup",
+            repository: "/r",
+            code: Some(code),
+            stderr,
+        };
+        failed.error()
+    }
+
+    #[rstest]
+    #[case(10, "", "there is no restic repository at `/r`")]
+    #[case(
+        1,
+        "Fatal: unable to open config file: stat /r/config: no such file\nIs there a repository",
+        "there is no restic repository at `/r`"
+    )]
+    #[case(12, "", "the password of restic repository `/r` is wrong")]
+    #[case(
+        1,
+        "Fatal: wrong password or no key found",
+        "the password of restic repository `/r` is wrong"
+    )]
+    #[case(
+        1,
+        "{\"message_type\":\"exit_error\",\"code\":1,\"message\":\"Fatal: no space left\"}",
+        "restic backup failed at `/r`: no space left"
+    )]
+    #[case(3, "", "restic backup failed at `/r`: it ended with exit code 3")]
+    fn a_failure_is_told_in_its_own_words(
+        #[case] code: i32,
+        #[case] stderr: &str,
+        #[case] text: &str,
+    ) {
+        assert_eq!(error(code, stderr).to_string(), text);
+    }
+
+    #[rstest]
+    #[case(11)]
+    #[case(1)]
+    fn a_lock_names_its_holder(#[case] code: i32) {
+        let text = "repository is already locked exclusively by PID 7 on here by root (UID 0, GID 0)\n\
+                    lock was created at 2026-01-02 (1m ago)\nstorage ID abc\n";
+        assert_eq!(
+            error(code, text).to_string(),
+            "restic repository `/r` is locked by PID 7 on here by root (UID 0, GID 0) lock was created \
+             at 2026-01-02 (1m ago)"
+        );
+    }
+}
