@@ -7,6 +7,7 @@ complete -c incus-backup-verify -l level -d 'How thoroughly: quick, full or dril
 complete -c incus-backup-verify -l remote -d 'Where copies are drilled [default: the default remote]' -r
 complete -c incus-backup-verify -l pool -d 'The pool that copies are restored to [default: the one of the backup]' -r
 complete -c incus-backup-verify -l drill-timeout -d 'How long a copy may take to run, and its command to end [default: 300]' -r
+complete -c incus-backup-verify -l read-data-subset -d 'Of a restic repository: read so much of its data besides, as `restic check` does: 5%, 1/10, 2G' -r
 complete -c incus-backup-verify -l parallel -d 'Versions at a time [default: the number of cores]' -r
 complete -c incus-backup-verify -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-verify -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r

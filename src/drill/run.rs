@@ -133,15 +133,14 @@ async fn settle(context: &Context, finding: &mut Finding, drilled: Result<Drille
     };
     finding.restored_within = drilled.restored_within;
     finding.found = drilled.problem.map_or(Found::Good, Found::DrillFailed);
-    let (target, id) = (context.target.clone(), finding.stored.id.clone());
-    let recorded = tokio::task::spawn_blocking(move || target.record(&id, check)).await;
-    if let Ok(Err(error)) = recorded
-        && !error.is_legacy()
-    {
-        let id = &finding.stored.id;
-        context.progress.warn(&format!(
-            "the drill of {} of `{}` is not recorded: {error}",
-            id.version, id.resource
-        ));
+    let (target, checks) = (context.target.clone(), [(finding.stored.id.clone(), check)]);
+    let recorded = tokio::task::spawn_blocking(move || target.record(&checks)).await;
+    for (id, error) in recorded.unwrap_or_default() {
+        if !error.is_legacy() {
+            context.progress.warn(&format!(
+                "the drill of {} of `{}` is not recorded: {error}",
+                id.version, id.resource
+            ));
+        }
     }
 }

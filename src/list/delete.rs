@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::model::{Kind, ResourceId, Version};
-use crate::plan::{Action, Approved, Failure, Outcome, Plan, Report, Row, Step};
+use crate::plan::{Action, Approved, Failure, Outcome, Plan, Report, Row, Step, delete_together};
 use crate::progress::Cancel;
-use crate::target::{State, Stored, StoredId, Target};
+use crate::target::{Doomed, State, Stored, StoredId, Target};
 
 /// A request to delete versions.
 #[derive(Debug, Clone)]
@@ -114,10 +114,18 @@ pub fn apply_delete(
     plan: Approved<DeleteWork>,
     cancel: &Cancel,
 ) -> Report {
-    plan.into_steps()
+    let doomed = |(row, work): (Row, Option<DeleteWork>)| {
+        let doomed = work.map(|DeleteWork { id }| Doomed { id, survivor: None });
+        (row, doomed)
+    };
+    let steps = plan.into_steps().into_iter().map(Step::into_parts);
+    let steps: Vec<(Row, Option<Doomed>)> = steps.map(doomed).collect();
+    if let Some(report) = delete_together(&**target, &steps, cancel) {
+        return report;
+    }
+    steps
         .into_iter()
-        .map(|step| {
-            let (row, work) = step.into_parts();
+        .map(|(row, work)| {
             let Some(work) = work.filter(|_| !cancel.is_cancelled()) else {
                 return Outcome::rest(row);
             };

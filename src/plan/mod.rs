@@ -55,6 +55,7 @@ mod outcome;
 mod room;
 mod row;
 mod step;
+mod together;
 
 pub use approval::{Approved, Consent, Includes};
 pub use coming::{Coming, ComingProject};
@@ -65,3 +66,4 @@ pub use outcome::{Outcome, Report, Status, Verdict};
 pub use room::{Fit, Room};
 pub use row::{Action, Row};
 pub use step::{Plan, Step};
+pub use together::delete_together;

@@ -4,21 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::plan::Work;
-use crate::model::Version;
-use crate::plan::{Approved, Failure, Outcome, Report};
+use crate::plan::{Approved, Failure, Outcome, Report, Row, Step, delete_together};
 use crate::progress::Cancel;
-use crate::target::{ExclusiveLock, Filter, State, StoredId, Target, TargetError};
-
-/// Why a version was not removed.
-#[derive(Debug, thiserror::Error)]
-enum PruneError {
-    /// The target did not do it.
-    #[error("{0}")]
-    Target(#[from] TargetError),
-    /// What was to stay is not there any more, or not complete.
-    #[error("version {0}, which was to stay, is not complete now: the plan is outdated")]
-    Outdated(Version),
-}
+use crate::target::{Doomed, ExclusiveLock, Filter, State, StoredId, Target, TargetError};
 
 /// A resource that is locked, and whose survivor was seen.
 struct Held {
@@ -29,10 +17,18 @@ struct Held {
 /// Removes what the plan names, resource by resource. Blocks.
 pub fn apply(target: &Arc<dyn Target>, plan: Approved<Work>, cancel: &Cancel) -> Report {
     let mut held: Option<Held> = None;
-    plan.into_steps()
+    let doomed = |(row, work): (Row, Option<Work>)| {
+        let doomed = work.map(|Work { id, survivor }| Doomed { id, survivor });
+        (row, doomed)
+    };
+    let steps = plan.into_steps().into_iter().map(Step::into_parts);
+    let steps: Vec<(Row, Option<Doomed>)> = steps.map(doomed).collect();
+    if let Some(report) = delete_together(&**target, &steps, cancel) {
+        return report;
+    }
+    steps
         .into_iter()
-        .map(|step| {
-            let (row, work) = step.into_parts();
+        .map(|(row, work)| {
             let Some(work) = work.filter(|_| !cancel.is_cancelled()) else {
                 return Outcome::rest(row);
             };
@@ -45,7 +41,7 @@ pub fn apply(target: &Arc<dyn Target>, plan: Approved<Work>, cancel: &Cancel) ->
         .collect()
 }
 
-fn remove(target: &dyn Target, work: &Work, held: &mut Option<Held>) -> Result<(), PruneError> {
+fn remove(target: &dyn Target, work: &Doomed, held: &mut Option<Held>) -> Result<(), TargetError> {
     let same =
         |held: &Held| held.id.source == work.id.source && held.id.resource == work.id.resource;
     if !held.as_ref().is_some_and(same) {
@@ -63,7 +59,7 @@ fn remove(target: &dyn Target, work: &Work, held: &mut Option<Held>) -> Result<(
                 .into_iter()
                 .any(|stored| stored.id.version == survivor && stored.state == State::Complete);
             if !stays {
-                return Err(PruneError::Outdated(survivor));
+                return Err(TargetError::Outdated(survivor));
             }
         }
         *held = Some(Held {

@@ -2,9 +2,10 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::{InvalidManifest, StoredId};
-use crate::model::SourceName;
+use crate::model::{SourceName, Version};
 
 /// Why a target did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +98,18 @@ pub enum TargetError {
     /// A version is not there.
     #[error("version {} of `{}` is not in the target", .0.version, .0.resource)]
     NoVersion(Box<StoredId>),
+    /// What several things failed of at once.
+    #[error("{0}")]
+    Shared(Arc<TargetError>),
+    /// A version is deleted, and its room is not free yet.
+    #[error("it is deleted, but its data stays until the next prune: {0}")]
+    DataStays(Arc<TargetError>),
+    /// What was to stay is not there any more, or not complete.
+    #[error("version {0}, which was to stay, is not complete now: the plan is outdated")]
+    Outdated(Version),
+    /// Only restic's repositories can be read in part.
+    #[error("only a restic repository can be read in part")]
+    NoSubset,
     /// A version must stay.
     #[error("version {} of `{}` is protected", .0.version, .0.resource)]
     Protected(Box<StoredId>),
@@ -128,7 +141,10 @@ pub enum TargetError {
 impl TargetError {
     /// Whether it is there, but somebody else has it.
     pub fn is_locked(&self) -> bool {
-        matches!(self, Self::Locked { .. } | Self::RepositoryLocked { .. })
+        match self {
+            Self::Shared(error) | Self::DataStays(error) => error.is_locked(),
+            _ => matches!(self, Self::Locked { .. } | Self::RepositoryLocked { .. }),
+        }
     }
 
     /// Whether it is not there.
@@ -158,6 +174,7 @@ impl TargetError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Shared(error) | Self::DataStays(error) => error.hint(),
             Self::NoTarget(_) => Some(
                 "is its file system mounted? `create --target dir:/path` makes one, after asking"
                     .to_owned(),

@@ -15,14 +15,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A lock that is held until it is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
-    file: File,
-}
-
-impl Lock {
-    /// The file that is locked.
-    pub(super) fn file(&mut self) -> &mut File {
-        &mut self.file
-    }
+    _file: File,
 }
 
 /// A lock file that nothing is locked by yet.
@@ -80,7 +73,7 @@ impl Unlocked {
             match attempt(&self.file) {
                 Ok(()) => {
                     self.sign();
-                    return Ok(Lock { file: self.file });
+                    return Ok(Lock { _file: self.file });
                 }
                 Err(TryLockError::WouldBlock) if begun.elapsed() >= patience => {
                     let holder = self.holder();

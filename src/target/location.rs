@@ -18,10 +18,10 @@ pub enum Location {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LocationError {
     /// Nothing stands before a colon.
-    #[error("`{0}` is not a target; write restic:REPOSITORY or dir:/absolute/path")]
+    #[error("`{0}` is not a target; write dir:/absolute/path or restic:REPOSITORY")]
     NoScheme(String),
     /// What stands there is not known.
-    #[error("`{scheme}:` is not a kind of target; write restic:REPOSITORY or dir:/absolute/path")]
+    #[error("`{scheme}:` is not a kind of target; write dir:/absolute/path or restic:REPOSITORY")]
     Scheme {
         /// What stands there.
         scheme: String,
@@ -101,7 +101,7 @@ mod tests {
         #[case] text: &str,
         #[case] error: LocationError,
     ) {
-        assert!(error.to_string().ends_with("dir:/absolute/path"));
+        assert!(error.to_string().contains("write dir:/absolute/path"));
         assert_eq!(Location::parse(text), Err(error));
     }
 }

@@ -40,8 +40,26 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// Protects a version, or takes that back. A protected one is never deleted.
     fn protect(&self, id: &StoredId, protection: Protection) -> Result<(), TargetError>;
 
-    /// Records how a version was checked; the version itself does not change.
-    fn record(&self, id: &StoredId, check: Check) -> Result<(), TargetError>;
+    /// Records how versions were checked; the versions themselves do not change. Gives those of which
+    /// it could not be recorded.
+    fn record(&self, checks: &[(StoredId, Check)]) -> Vec<(StoredId, TargetError)>;
+
+    /// Checks what the target itself keeps the versions in, where it can be damaged apart from them.
+    ///
+    /// `Ok` with a text is an answer: that is damaged.
+    fn check(&self, depth: &Depth) -> Result<Option<String>, TargetError> {
+        match depth {
+            Depth::Structure => Ok(None),
+            Depth::Subset(_) => Err(TargetError::NoSubset),
+        }
+    }
+
+    /// Deletes versions at once, where that is cheaper than one after the other: for each what
+    /// [`lock`](Self::lock) and [`delete`](ExclusiveLock::delete) would give. Nothing where it is not.
+    fn delete_together(&self, doomed: &[Doomed]) -> Option<Vec<Result<(), TargetError>>> {
+        let _ = doomed;
+        None
+    }
 
     /// Keeps the record of a run beside what it is about: whole, or not at all.
     ///
@@ -148,6 +166,24 @@ pub enum Protection {
     On,
     /// It may go.
     Off,
+}
+
+/// A version that is to be deleted.
+#[derive(Debug, Clone)]
+pub struct Doomed {
+    /// Which.
+    pub id: StoredId,
+    /// The version of the same resource that must be there, and complete, when this one goes.
+    pub survivor: Option<Version>,
+}
+
+/// How much of what a target keeps its versions in is checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Depth {
+    /// That everything is there that something refers to.
+    Structure,
+    /// That, and so much of the data as it is stored: `5%`, `1/10`, `2G`.
+    Subset(String),
 }
 
 /// Which versions are meant; what is not said fits.

@@ -659,7 +659,8 @@ pub fn checks_are_remembered_and_what_they_found_is_shown(bench: &dyn Bench) {
         (check(CheckLevel::Full, 4, None), State::Complete),
     ];
     for (check, state) in cases {
-        bench.open().record(&id, check.clone()).unwrap();
+        let failed = bench.open().record(&[(id.clone(), check.clone())]);
+        assert!(failed.is_empty(), "{failed:?}");
         let found = all(&*bench.open()).remove(0);
         assert_eq!(found.state, state, "{check:?}");
         assert_eq!(found.checks.latest(check.level), Some(&check));

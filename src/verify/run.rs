@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use super::check::{full, quick};
 use crate::model::{Check, CheckLevel, ResourceId, SourceName, Version};
 use crate::plan::Failure;
 use crate::progress::{Cancel, Progress, Task};
-use crate::target::{State, Stored, Target};
+use crate::target::{State, Stored, StoredId, Target};
 
 /// How the versions are checked.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +70,8 @@ pub fn run(
     let task: Arc<dyn Task> = progress.task("verify").into();
     let reads = options.level > CheckLevel::Quick;
     task.phase("checking", reads.then_some(total));
+    // Whatever is found was so at the latest then.
+    let at = Version::now().timestamp();
     let next = AtomicUsize::new(0);
     let found: Mutex<BTreeMap<usize, Finding>> = Mutex::default();
     std::thread::scope(|scope| {
@@ -77,7 +81,7 @@ pub fn run(
                     let finding = if cancel.is_cancelled() {
                         finding(stored, options.level, (Found::Interrupted, Duration::ZERO))
                     } else {
-                        one(&**target, stored, options.level, &task, progress)
+                        one(&**target, stored, options.level, &task)
                     };
                     let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                     found.insert(at, finding);
@@ -86,7 +90,34 @@ pub fn run(
         }
     });
     let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    name_good_ones(found.into_values().collect(), all)
+    let found: Vec<Finding> = found.into_values().collect();
+    record(&**target, &found, at, progress);
+    name_good_ones(found, all)
+}
+
+/// Keeps what came of the checks beside the versions.
+fn record(target: &dyn Target, found: &[Finding], at: Timestamp, progress: &dyn Progress) {
+    let check = |finding: &Finding| {
+        let damage = match &finding.found {
+            Found::Good => None,
+            Found::Damaged(damage) => Some(damage.clone()),
+            Found::DrillFailed(_) | Found::Failed(_) | Found::Interrupted => return None,
+        };
+        let level = finding.level;
+        Some((finding.stored.id.clone(), Check { level, at, damage }))
+    };
+    let checks: Vec<(StoredId, Check)> = found.iter().filter_map(check).collect();
+    for (id, error) in target.record(&checks) {
+        // A target that can only be read is checked all the same.
+        if !error.is_legacy() {
+            let StoredId {
+                resource, version, ..
+            } = id;
+            progress.warn(&format!(
+                "the check of {version} of `{resource}` is not recorded: {error}"
+            ));
+        }
+    }
 }
 
 fn take<'a>(chosen: &'a [Stored], next: &AtomicUsize) -> Option<(usize, &'a Stored)> {
@@ -105,13 +136,7 @@ fn finding(stored: &Stored, level: CheckLevel, (verdict, duration): (Found, Dura
     }
 }
 
-fn one(
-    target: &dyn Target,
-    stored: &Stored,
-    level: CheckLevel,
-    task: &Arc<dyn Task>,
-    progress: &dyn Progress,
-) -> Finding {
+fn one(target: &dyn Target, stored: &Stored, level: CheckLevel, task: &Arc<dyn Task>) -> Finding {
     let begun = Instant::now();
     let checked = match level {
         CheckLevel::Quick => quick(target, stored),
@@ -119,24 +144,7 @@ fn one(
     };
     let verdict = match checked {
         Err(error) => Found::Failed(Failure::new(error)),
-        Ok(damage) => {
-            let check = Check {
-                level,
-                at: Version::now().timestamp(),
-                damage: damage.clone(),
-            };
-            // A target that can only be read is checked all the same.
-            if let Err(error) = target.record(&stored.id, check)
-                && !error.is_legacy()
-            {
-                let version = stored.id.version;
-                progress.warn(&format!(
-                    "the check of {version} of `{}` is not recorded: {error}",
-                    stored.id.resource
-                ));
-            }
-            damage.map_or(Found::Good, Found::Damaged)
-        }
+        Ok(damage) => damage.map_or(Found::Good, Found::Damaged),
     };
     finding(stored, level, (verdict, begun.elapsed()))
 }

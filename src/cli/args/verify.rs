@@ -21,8 +21,8 @@ const EXAMPLES: &str = "Examples:
 /// `quick` looks at manifests, required files and sizes; `full` compares every checksum and reads
 /// every archive to its end; `drill` then restores each instance as a copy into a temporary project of a
 /// server, without networks and volumes, starts it, runs the command of its `user.backup.drill` in it,
-/// and removes it again. When and how a version was checked is recorded beside it, and shown by
-/// `list`. Damage ends in exit status 4, with what is damaged, how, and which other version restores.
+/// and removes it again. Of a restic repository `restic check` is part of each. When and how a version
+/// was checked is recorded beside it, and shown by `list`. Damage ends in exit status 4, with what is damaged, how, and which other version restores.
 #[derive(Debug, Parser)]
 #[command(name = "incus-backup-verify", disable_version_flag = true, after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"))]
 pub struct Verify {
@@ -56,6 +56,9 @@ pub struct Verify {
     /// How long a copy may take to run, and its command to end [default: 300]
     #[arg(long, value_name = "SECONDS")]
     pub drill_timeout: Option<u64>,
+    /// Of a restic repository: read so much of its data besides, as `restic check` does: 5%, 1/10, 2G
+    #[arg(long, value_name = "SUBSET")]
+    pub read_data_subset: Option<String>,
     /// Versions at a time [default: the number of cores]
     #[arg(long, value_name = "N")]
     pub parallel: Option<NonZeroUsize>,

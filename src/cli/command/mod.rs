@@ -15,6 +15,7 @@ mod show;
 mod source;
 mod verify;
 pub(super) mod volume;
+mod whole;
 
 pub(super) use create::create;
 pub(super) use delete::delete;

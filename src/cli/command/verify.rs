@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::report::tell;
 use super::source::chosen;
+use super::whole::{Whole, check};
 use crate::cli::args::Verify;
 use crate::cli::context::{Agreed, Context, blocking, cores};
 use crate::cli::exit::Exit;
@@ -60,6 +61,7 @@ pub(in crate::cli) async fn verify(context: &Context, args: Verify) -> Result<Ex
         },
         CheckLevel::Quick | CheckLevel::Full => None,
     };
+    let whole = check(context, &target, args.read_data_subset.clone()).await?;
     let options = Options {
         level: args.level.min(CheckLevel::Full),
         parallel: args.parallel.unwrap_or_else(cores),
@@ -76,7 +78,10 @@ pub(in crate::cli) async fn verify(context: &Context, args: Verify) -> Result<Ex
         found = name_good_ones(found, &all);
     }
     write(context, &args, &columns, &found)?;
-    Ok(exit_of_findings(&found))
+    Ok(match (whole, exit_of_findings(&found)) {
+        (Whole::Damaged, exit) if exit != Exit::Interrupted => Exit::Damaged,
+        (_, exit) => exit,
+    })
 }
 
 /// Drills what was found good.

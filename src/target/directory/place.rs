@@ -262,8 +262,12 @@ impl Target for DirectoryTarget {
         runs::record(self, source, run)
     }
 
-    fn record(&self, id: &StoredId, check: Check) -> Result<(), TargetError> {
-        notes::record(self, id, check)
+    fn record(&self, checks: &[(StoredId, Check)]) -> Vec<(StoredId, TargetError)> {
+        let record = |(id, check): &(StoredId, Check)| {
+            let error = notes::record(self, id, check.clone()).err()?;
+            Some((id.clone(), error))
+        };
+        checks.iter().filter_map(record).collect()
     }
 
     fn clear(&self, source: &SourceName) -> Result<u64, TargetError> {

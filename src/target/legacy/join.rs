@@ -119,8 +119,12 @@ impl Target for Joined {
         self.own(&id.source)?.protect(id, protection)
     }
 
-    fn record(&self, id: &StoredId, check: Check) -> Result<(), TargetError> {
-        self.own(&id.source)?.record(id, check)
+    fn record(&self, checks: &[(StoredId, Check)]) -> Vec<(StoredId, TargetError)> {
+        let record = |(id, check): &(StoredId, Check)| match self.own(&id.source) {
+            Ok(own) => own.record(&[(id.clone(), check.clone())]),
+            Err(error) => vec![(id.clone(), error)],
+        };
+        checks.iter().flat_map(record).collect()
     }
 
     fn record_run(&self, source: &SourceName, run: &RunRecord) -> Result<(), TargetError> {

@@ -246,6 +246,11 @@ fn orphan(parts: &[Part]) -> Option<Orphan> {
 }
 
 impl Entry {
+    /// Whether all of it is there, as far as a look tells.
+    pub(super) fn is_complete(&self, id: &StoredId) -> bool {
+        self.stored(id).state == State::Complete
+    }
+
     /// What is known of it without reading its data.
     fn stored(&self, id: &StoredId) -> Stored {
         let (manifest, mut state) = match &self.manifest {

@@ -2,13 +2,17 @@
 
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::repository::{Inner, ResticTarget};
 use crate::model::{ResourceId, Sha256, SourceName, Version, encode_component};
+use crate::target::directory::open_or_create;
 use crate::target::error::At as _;
 use crate::target::flock::{Lock, Unlocked};
 use crate::target::{ExclusiveLock, StoredId, TargetError};
 
+/// How long at least the lock is waited for under which a second is taken: it is held for no time.
+const CLAIMING: Duration = Duration::from_secs(10);
 /// How many of the seconds that were taken are remembered: those of other runs at this moment.
 const REMEMBERED: usize = 32;
 
@@ -48,12 +52,11 @@ pub(super) fn claim(
     id: &StoredId,
     taken: impl Fn(Version) -> bool,
 ) -> Result<Version, TargetError> {
-    let unlocked = prepare(inner, &id.source, &id.resource, ".taken")?;
-    let path = unlocked.path().to_owned();
-    let mut lock = unlocked.exclusive(inner.restic.patience)?;
+    let unlocked = prepare(inner, &id.source, &id.resource, ".claim")?;
+    let path = unlocked.path().with_extension("taken");
+    let _lock = unlocked.exclusive(inner.restic.patience.max(CLAIMING))?;
+    let mut file = open_or_create(&path)?;
     let mut text = String::new();
-    let file = lock.file();
-    file.rewind().at("read", &path)?;
     file.read_to_string(&mut text).at("read", &path)?;
     let mut claimed: Vec<Version> = text.lines().filter_map(|line| line.parse().ok()).collect();
     let mut version = id.version;

@@ -5,18 +5,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::address::Repository;
-use super::catalog::{Catalog, PROTECTED, check_tag, own};
+use super::catalog::{Catalog, own};
 use super::feed::{Label, store};
-use super::lock::{Exclusive, shared};
+use super::lock::Exclusive;
 use super::process::{Restic, Tool};
 use super::slot::Slot;
 use super::snapshot::Snapshot;
 use super::tags::{RUN, SOURCE, Tags};
-use super::{draft, open};
+use super::{draft, notes, open, remove};
 use crate::model::{Bytes, Check, Owner, ResourceId, SourceName, Version, encode_component};
 use crate::target::{
-    DirectoryTarget, Draft, ExclusiveLock, Filter, Location, Manifest, Opened, Protection,
-    RunRecord, SourceFacts, Stored, StoredId, Target, TargetError,
+    Depth, DirectoryTarget, Doomed, Draft, ExclusiveLock, Filter, Location, Manifest, Opened,
+    Protection, RunRecord, SourceFacts, Stored, StoredId, Target, TargetError,
 };
 
 /// How many snapshots are named on one command line.
@@ -181,6 +181,37 @@ impl Inner {
         Ok(())
     }
 
+    /// Removes snapshots, and the data that nothing needs any more.
+    pub(super) fn forget_and_prune(&self, snapshots: &[String]) -> Result<(), TargetError> {
+        let last = snapshots.len().saturating_sub(AT_A_TIME);
+        let (first, last) = snapshots.split_at(last);
+        self.forget(first)?;
+        if !last.is_empty() {
+            let arguments = [&["--prune".to_owned()], last].concat();
+            self.restic.run("forget", &arguments)?;
+            self.forget_listing();
+        }
+        Ok(())
+    }
+
+    /// Has restic check the repository.
+    fn check(&self, depth: &Depth) -> Result<Option<String>, TargetError> {
+        let arguments: Vec<String> = match depth {
+            Depth::Structure => Vec::new(),
+            Depth::Subset(subset) => vec![format!("--read-data-subset={subset}")],
+        };
+        match self.restic.run("check", &arguments) {
+            Ok(_) => Ok(None),
+            // What it says before 0.17 and since then.
+            Err(TargetError::Restic { said, .. })
+                if said.contains("contains errors") || said.contains("is damaged") =>
+            {
+                Ok(Some(said))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Removes what nobody writes any more; gives of how many versions.
     pub(super) fn clear(
         &self,
@@ -199,20 +230,12 @@ impl Inner {
         for orphan in &abandoned {
             tracing::debug!(draft = orphan.draft(), resource = %orphan.id.resource, "is abandoned");
         }
-        self.forget(&snapshots)?;
+        match resource {
+            // Whoever writes has no time to give room back.
+            Some(_) => self.forget(&snapshots)?,
+            None => self.forget_and_prune(&snapshots)?,
+        }
         Ok(abandoned.len() as u64)
-    }
-
-    /// Changes tags of what describes a version.
-    fn tag(&self, id: &StoredId, arguments: &[String]) -> Result<(), TargetError> {
-        let catalog = self.catalog()?;
-        let gone = || TargetError::NoVersion(Box::new(id.clone()));
-        let entry = catalog.versions.get(id).ok_or_else(gone)?;
-        let mut all = arguments.to_vec();
-        all.extend(entry.described_by.iter().cloned());
-        let tagged = self.restic.run("tag", &all);
-        self.forget_listing();
-        tagged.map(|_| ())
     }
 }
 
@@ -285,27 +308,19 @@ impl Target for ResticTarget {
     }
 
     fn protect(&self, id: &StoredId, protection: Protection) -> Result<(), TargetError> {
-        let _lock = shared(&self.inner, &id.source, &id.resource)?;
-        let how = match protection {
-            Protection::On => "--add",
-            Protection::Off => "--remove",
-        };
-        self.inner.tag(id, &[format!("{how}={PROTECTED}")])
+        notes::protect(&self.inner, id, protection)
     }
 
-    fn record(&self, id: &StoredId, check: Check) -> Result<(), TargetError> {
-        let _lock = shared(&self.inner, &id.source, &id.resource)?;
-        let catalog = self.inner.catalog()?;
-        let gone = || TargetError::NoVersion(Box::new(id.clone()));
-        let entry = catalog.versions.get(id).ok_or_else(gone)?;
-        let mut checks = entry.checks.clone();
-        checks.add(check);
-        let now: Vec<String> = checks.iter().map(check_tag).collect();
-        let old = entry.check_tags.iter().filter(|tag| !now.contains(tag));
-        let old = old.map(|tag| format!("--remove={tag}"));
-        let new = now.iter().filter(|tag| !entry.check_tags.contains(*tag));
-        let new = new.map(|tag| format!("--add={tag}"));
-        self.inner.tag(id, &old.chain(new).collect::<Vec<_>>())
+    fn record(&self, checks: &[(StoredId, Check)]) -> Vec<(StoredId, TargetError)> {
+        notes::record(&self.inner, checks)
+    }
+
+    fn check(&self, depth: &Depth) -> Result<Option<String>, TargetError> {
+        self.inner.check(depth)
+    }
+
+    fn delete_together(&self, doomed: &[Doomed]) -> Option<Vec<Result<(), TargetError>>> {
+        Some(remove::together(self, doomed))
     }
 
     fn record_run(&self, source: &SourceName, run: &RunRecord) -> Result<(), TargetError> {
