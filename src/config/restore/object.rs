@@ -34,8 +34,7 @@ pub(super) fn plan(planner: Planner<'_>, id: &ObjectId, wanted: &Object) -> Vec<
         }
         Some(present) => {
             let stage = match id.kind {
-                // A rule may name an ACL that is made by the same plan.
-                ObjectKind::NetworkAcl => Stage::Objects(id.kind, Turn::Second),
+                ObjectKind::NetworkAcl => of_rules(&wanted),
                 _ => stage,
             };
             vec![update(stage, id, present, wanted)]
@@ -140,7 +139,7 @@ fn create(planner: Planner<'_>, stage: Stage, id: &ObjectId, wanted: Object) -> 
             let like = Expected::Like(given(id, &empty));
             let row = row.because("without rules at first: they may name other ACLs");
             let rules = Row::of_object(Action::Update, id).because("its rules");
-            let later = Stage::Objects(id.kind, Turn::Second);
+            let later = of_rules(&wanted);
             vec![
                 work(stage, row, id, Change::Create(empty), Expected::Absent),
                 work(later, rules, id, Change::Update(wanted), like),
@@ -156,11 +155,28 @@ fn create(planner: Planner<'_>, stage: Stage, id: &ObjectId, wanted: Object) -> 
     }
 }
 
+/// When an ACL gets its rules: they may name ACLs that are made by the same plan, and peers, of networks
+/// that may be under this very ACL.
+fn of_rules(acl: &Object) -> Stage {
+    let sides = rules(acl).flat_map(|rule| [&rule["source"], &rule["destination"]]);
+    let mut subjects = sides.filter_map(Value::as_str).flat_map(|it| it.split(','));
+    let is_peer = |subject: &str| subject.trim().starts_with('@') && subject.contains('/');
+    if subjects.any(is_peer) {
+        Stage::Objects(ObjectKind::NetworkPeer, Turn::Second)
+    } else {
+        Stage::Objects(ObjectKind::NetworkAcl, Turn::Second)
+    }
+}
+
+fn rules(acl: &Object) -> impl Iterator<Item = &Value> {
+    let directions = ["egress", "ingress"].into_iter();
+    directions
+        .filter_map(|direction| acl.set.get(direction).and_then(Value::as_array))
+        .flatten()
+}
+
 fn has_rules(object: &Object) -> bool {
-    ["egress", "ingress"].iter().any(|rules| {
-        let rules = object.set.get(*rules).and_then(Value::as_array);
-        rules.is_some_and(|rules| !rules.is_empty())
-    })
+    rules(object).next().is_some()
 }
 
 /// Plans to change an object that is there, where it differs.

@@ -555,3 +555,49 @@ fn a_network_that_a_killed_run_left_half_made_is_made_and_not_called_equal(
         assert_eq!(planned(&request, &facts)[1], expected);
     }
 }
+
+#[test]
+fn a_rule_that_names_a_peer_comes_after_the_networks_that_are_under_its_acl() {
+    let network = json!({ "name": "ov1", "type": "ovn", "config": { "security.acls": "a" } });
+    let acl = |name: &str, source: &str| {
+        let rules = json!([{ "action": "allow", "source": source }]);
+        let raw = json!({ "name": name, "config": {}, "ingress": rules, "egress": [] });
+        (ObjectKind::NetworkAcl, raw)
+    };
+    let mut backup = document(&[
+        project("default"),
+        (ObjectKind::Network, network),
+        acl("a", "10.0.0.1,@ov1/there"),
+        acl("b", "@internal"),
+    ]);
+    let peer = ObjectId {
+        parent: Some("ov1".parse().unwrap()),
+        ..ObjectId::in_project(
+            ObjectKind::NetworkPeer,
+            "default".parse().unwrap(),
+            "there".parse().unwrap(),
+        )
+    };
+    let object = crate::config::Object {
+        made: json!({ "type": "local" }).as_object().unwrap().clone(),
+        ..crate::config::Object::default()
+    };
+    let peers = Section::Objects([(peer, object)].into());
+    backup.sections.insert(ObjectKind::NetworkPeer, peers);
+    let first = "without rules at first: they may name other ACLs";
+    assert_eq!(
+        planned(
+            &RestoreRequest::default(),
+            &facts(backup, document(&[project("default")]))
+        ),
+        [
+            "skip default: it is equal",
+            &format!("create a: {first}"),
+            &format!("create b: {first}"),
+            "update b: its rules",
+            "create ov1: ",
+            "create ov1/there: ",
+            "update a: its rules",
+        ]
+    );
+}
