@@ -367,6 +367,8 @@ impl Manifest {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     pub(crate) const EXAMPLE: &str = r#"{
@@ -402,9 +404,12 @@ pub(crate) mod tests {
         );
     }
 
-    #[test]
-    fn a_name_that_leads_elsewhere_is_not_a_manifest() {
-        let text = EXAMPLE.replace("\"name\": \"web\"", "\"name\": \"../../etc\"");
+    #[rstest]
+    #[case("\"name\": \"web\"", "\"name\": \"../../etc\"")]
+    #[case("\"project\": \"default\"", "\"project\": \"../../etc\"")]
+    fn a_name_that_leads_elsewhere_is_not_a_manifest(#[case] from: &str, #[case] to: &str) {
+        let text = EXAMPLE.replace(from, to);
+        assert_ne!(text, EXAMPLE);
         assert!(matches!(
             Manifest::parse(text.as_bytes()),
             Err(InvalidManifest::Shape(_))
