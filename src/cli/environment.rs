@@ -49,9 +49,23 @@ fn path(name: &str) -> Option<PathBuf> {
     variable(name).map(PathBuf::from)
 }
 
+/// What tests ask of this process: `INCUS_BACKUP_TEST_CLOCK` is the time that it takes for now, and
+/// `INCUS_BACKUP_TEST_DIE_AT` the step of the directory target before which it is killed.
+#[cfg(feature = "testing")]
+fn obey_tests() {
+    if let Some(moment) = text("INCUS_BACKUP_TEST_CLOCK").and_then(|text| text.parse().ok()) {
+        crate::model::set_clock(moment);
+    }
+    if let Some(number) = text("INCUS_BACKUP_TEST_DIE_AT").and_then(|text| text.parse().ok()) {
+        crate::target::faults::die_at(number);
+    }
+}
+
 impl Environment {
     /// Reads the environment of this process.
     pub(super) fn read() -> Self {
+        #[cfg(feature = "testing")]
+        obey_tests();
         let home = dirs::home_dir();
         let cache_home = home.as_ref().map(|home| home.join(".cache"));
         let uid = rustix::process::geteuid();

@@ -33,4 +33,6 @@ pub use object::{InvalidObjectKind, ObjectId, ObjectKind};
 pub use owner::{InvalidOwner, Liveness, Owner};
 pub use resource::{InstanceType, InvalidKind, Kind, ResourceId, Subject, VolumeContent};
 pub use size::Bytes;
+#[cfg(feature = "testing")]
+pub use version::set_clock;
 pub use version::{InvalidVersion, RunId, Version};

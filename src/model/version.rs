@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::str::FromStr;
+#[cfg(feature = "testing")]
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use serde::{Deserialize, Serialize};
@@ -45,7 +47,24 @@ impl Version {
     reason = "this is the place that reads the clock"
 )]
 fn clock() -> Timestamp {
-    Timestamp::now()
+    let now = Timestamp::now();
+    #[cfg(feature = "testing")]
+    let now = now
+        .checked_add(AHEAD.load(Ordering::Relaxed).milliseconds())
+        .unwrap_or(now);
+    now
+}
+
+/// By how many milliseconds the clock of this process is wrong.
+#[cfg(feature = "testing")]
+static AHEAD: AtomicI64 = AtomicI64::new(0);
+
+/// Sets the clock of this process to a moment, from which on it goes on as it did: for tests of days
+/// that do not last a day, and of clocks that are wrong.
+#[cfg(feature = "testing")]
+pub fn set_clock(moment: Timestamp) {
+    let ahead = moment.as_millisecond() - clock().as_millisecond();
+    AHEAD.fetch_add(ahead, Ordering::Relaxed);
 }
 
 impl fmt::Display for Version {

@@ -20,7 +20,7 @@ use crate::model::{InstanceName, Owner, RunId};
 use crate::plan::{Approved, Failure, Outcome, Report, Row};
 use crate::progress::{Cancel, Progress, Task};
 use crate::target::{Stored, Target};
-use crate::temporary::Mark;
+use crate::temporary::{Mark, Role, rename, unmark};
 
 /// What a whole run shares.
 #[derive(Clone)]
@@ -101,7 +101,7 @@ async fn one(context: &Context, row: Row, work: Work, shared: &Shared) -> Outcom
             if work.replace {
                 replace(context, &work, &shared.number, &task).await
             } else {
-                create(context, &work, &task).await
+                create(context, &work, &shared.number, &task).await
             }
         });
         shared.permits.with(context, &work, restored).await
@@ -129,34 +129,81 @@ pub(super) fn outcome(
     }
 }
 
-async fn create(context: &Context, work: &Work, task: &Arc<dyn Task>) -> Result<(), RestoreError> {
+/// Restores an instance that is not there. It has its name only once it is whole: what a process that
+/// is killed before leaves is a marked instance of a temporary name.
+async fn create(
+    context: &Context,
+    work: &Work,
+    number: &AtomicUsize,
+    task: &Arc<dyn Task>,
+) -> Result<(), RestoreError> {
     // A name that was taken since the plan was made must not be imported over; the server refuses
     // it too, but only after the whole upload.
-    if context
-        .client
-        .instance(&work.project, &work.name)
-        .await?
-        .is_some()
-    {
+    let found = context.client.instance(&work.project, &work.name).await?;
+    if found.is_some() {
         return Err(RestoreError::Taken(Exportable::instance(
             work.project.clone(),
             &work.name,
         )));
     }
-    let marked = context.options.mark.as_ref();
-    let contents = import(context, work, (&work.name, marked), task).await?;
-    let after = Finish {
-        work,
-        name: &work.name,
-        contents: &contents,
-        marked,
+    if let Some(mark) = &context.options.mark {
+        // It is temporary, and so is its name.
+        whole(context, work, (&work.name, mark), task).await?;
+        return start(context, work, task).await;
+    }
+    let incoming = next_name(context, number)?;
+    let mark = Mark {
+        owner: context.owner.clone(),
+        role: Role::Incoming,
+        name: work.name.clone(),
     };
-    if let Err(error) = finish(context, after).await {
-        // Nothing but this import stands under the name: what is not whole does not stay.
-        remove(context, work, &work.name).await?;
+    whole(context, work, (&incoming, &mark), task).await?;
+    if let Err(error) = name_it(context, work, &incoming).await {
+        // Nothing but this import stands under the name: what is not in its place does not stay.
+        remove(context, work, &incoming).await?;
         return Err(error);
     }
     start(context, work, task).await
+}
+
+/// Imports under a name, and finishes. When this fails, no instance of that name is left.
+async fn whole(
+    context: &Context,
+    work: &Work,
+    (name, mark): (&InstanceName, &Mark),
+    task: &Arc<dyn Task>,
+) -> Result<(), RestoreError> {
+    let contents = import(context, work, (name, Some(mark)), task).await?;
+    let after = Finish {
+        work,
+        name,
+        contents: &contents,
+        marked: Some(mark),
+    };
+    let finished = match finish(context, after).await {
+        Ok(()) if context.cancel.is_cancelled() => Err(RestoreError::Interrupted),
+        finished => finished,
+    };
+    if finished.is_err() {
+        remove(context, work, name).await?;
+    }
+    finished
+}
+
+/// Gives an instance that is whole its name.
+async fn name_it(
+    context: &Context,
+    work: &Work,
+    incoming: &InstanceName,
+) -> Result<(), RestoreError> {
+    let (client, project) = (&context.client, &work.project);
+    if let Err(error) = rename(client, project, incoming, &work.name).await {
+        // What became of it counts, not what was said of it.
+        if client.instance(project, incoming).await?.is_some() {
+            return Err(error.into());
+        }
+    }
+    Ok(unmark(client, project, &work.name).await?)
 }
 
 /// Imports the archive under a name. When this fails, no instance of that name is left.

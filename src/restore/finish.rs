@@ -9,7 +9,7 @@ use crate::archive::{Contents, Identity, is_identity};
 use crate::incus::OperationError;
 use crate::model::InstanceName;
 use crate::progress::Cancel;
-use crate::temporary::{Mark, edit_instance, is_of_a_mark};
+use crate::temporary::{Mark, edit_instance, is_of_a_mark, remember_identity};
 
 /// An instance that was just imported.
 pub(super) struct Finish<'a> {
@@ -51,6 +51,7 @@ pub(super) async fn finish(context: &Context, after: Finish<'_>) -> Result<(), R
         config.insert("volatile.last_state.power".to_owned(), "STOPPED".to_owned());
         if let Some(mark) = marked {
             config.extend(mark.config().map(|(key, value)| (key.to_owned(), value)));
+            remember_identity(config);
         }
     })
     .await?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::Mark;
-use super::mark::is_of_a_mark;
+use super::mark::{remember_identity, take_off};
 use crate::incus::{self, Client, Operation, OperationError, StateChange};
 use crate::model::{InstanceName, ProjectName};
 use crate::progress::Cancel;
@@ -129,6 +129,9 @@ pub async fn mark(
     let keys = mark.config();
     edit_config(client, project, name, |config| {
         config.extend(keys.map(|(key, value)| (key.to_owned(), value)));
+        if mark.role.is_aside() {
+            remember_identity(config);
+        }
     })
     .await
 }
@@ -139,10 +142,7 @@ pub async fn unmark(
     project: &ProjectName,
     name: &InstanceName,
 ) -> Result<(), ChangeError> {
-    edit_config(client, project, name, |config| {
-        config.retain(|key, _| !is_of_a_mark(key));
-    })
-    .await
+    edit_config(client, project, name, take_off).await
 }
 
 /// Renames an instance, which must be stopped.

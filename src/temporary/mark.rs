@@ -17,6 +17,11 @@ const ROLE: &str = "user.incus-backup.role";
 const NAME: &str = "user.incus-backup.name";
 /// The configuration key that says what a volume must be attached to again.
 pub(super) const REATTACH: &str = "user.incus-backup.reattach";
+/// The configuration key that says what cloud-init knows an instance by once it has its name.
+const IDENTITY: &str = "user.incus-backup.identity";
+/// What cloud-init knows an instance by. The server gives it another value when it renames the instance
+/// (`resetInstanceID`, seen on 6.0.4), so that cloud-init makes new host keys, and users again.
+const INSTANCE_ID: &str = "volatile.cloud-init.instance-id";
 /// What every name of a temporary object begins with.
 const PREFIX: &str = "incus-backup-tmp-";
 
@@ -81,11 +86,27 @@ pub struct Mark<N = InstanceName> {
 }
 
 /// Every key that a mark may have.
-pub const MARK_KEYS: [&str; 4] = [OWNER, ROLE, NAME, REATTACH];
+pub const MARK_KEYS: [&str; 5] = [OWNER, ROLE, NAME, REATTACH, IDENTITY];
 
 /// Whether a configuration key is part of a mark.
 pub fn is_of_a_mark(key: &str) -> bool {
     MARK_KEYS.contains(&key)
+}
+
+/// Notes in a mark what cloud-init knows an instance by, so that it is still known by that when it has its
+/// name.
+pub fn remember_identity(config: &mut BTreeMap<String, String>) {
+    if let Some(id) = config.get(INSTANCE_ID).cloned() {
+        config.insert(IDENTITY.to_owned(), id);
+    }
+}
+
+/// Takes a mark off a configuration.
+pub(super) fn take_off(config: &mut BTreeMap<String, String>) {
+    if let Some(id) = config.get(IDENTITY).cloned() {
+        config.insert(INSTANCE_ID.to_owned(), id);
+    }
+    config.retain(|key, _| !is_of_a_mark(key));
 }
 
 /// Whether something carries a mark, understood or not.
@@ -200,6 +221,20 @@ mod tests {
             let config = mark.config().map(|(key, value)| (key.to_owned(), value));
             assert_eq!(Mark::read(&config.into()).unwrap(), Some(mark));
         }
+    }
+
+    #[test]
+    fn an_instance_that_got_its_name_is_known_by_what_it_was() {
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let mut config = BTreeMap::from([pair(INSTANCE_ID, "before"), pair(OWNER, "me")]);
+        remember_identity(&mut config);
+        config.insert(INSTANCE_ID.to_owned(), "renamed".to_owned());
+        take_off(&mut config);
+        assert_eq!(config, BTreeMap::from([pair(INSTANCE_ID, "before")]));
+        let mut without = BTreeMap::from([pair(OWNER, "me")]);
+        remember_identity(&mut without);
+        take_off(&mut without);
+        assert_eq!(without, BTreeMap::new());
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub use change::{
 pub use guard::{GuardError, GuardProgram, guard};
 pub use mark::{
     InvalidMark, MARK_KEYS, Mark, Role, backup_name, instance_name, is_left_over_backup, is_marked,
-    is_of_a_mark, is_passing, project_name, volume_name,
+    is_of_a_mark, is_passing, project_name, remember_identity, volume_name,
 };
 pub use pause::{Pause, PauseError};
 pub use permit::{before, close_project, is_of_easing, open_project, takes_volatile_keys, uneased};

@@ -13,7 +13,7 @@ use crate::real_bad_days::signal;
 
 /// What is being done when something goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operation {
+pub enum Operation {
     /// A running container is backed up, by way of a copy.
     Create,
     /// It is gone, and restored.
@@ -28,7 +28,7 @@ const STORED: &[u8] = b"stored";
 const CONTENT: &str = "rootfs/generation";
 
 impl Operation {
-    fn arguments(self) -> &'static [&'static str] {
+    pub fn arguments(self) -> &'static [&'static str] {
         match self {
             Create => &["create", "web", "--yes", "-q", "--stall-timeout", "2"],
             Restore => &["restore", "web", "--yes", "-q"],
@@ -37,7 +37,7 @@ impl Operation {
     }
 
     /// A server and a target as they are before it.
-    fn world(self, series: Series) -> World {
+    pub fn world(self, series: Series) -> World {
         let world = World::with_web(series, "dir");
         let write = |content: &[u8]| {
             let mut state = world.incus.state();
@@ -65,10 +65,11 @@ fn is_whole(web: &FakeInstance, content: &[u8]) -> bool {
         && web.snapshots[0].object["expires_at"] == "2077-01-02T03:04:05Z"
         && web.snapshots[0].files["rootfs/data/x"] == b"content of web"
         && web.object["config"]["user.note"] == "x"
+        && web.object["config"]["volatile.cloud-init.instance-id"] == "cloud-web"
 }
 
 /// What the server has of the instance: `old`, `new`, or nothing.
-fn found(world: &World) -> &'static str {
+pub fn found(world: &World) -> &'static str {
     let mut state = world.incus.state();
     let Some(web) = state.instance("web") else {
         return "nothing";
@@ -78,7 +79,14 @@ fn found(world: &World) -> &'static str {
     } else if is_whole(web, OLD) && web.status == "Running" {
         "old"
     } else {
-        panic!("neither the old nor the new one: {web:?}")
+        let (files, snapshots) = (web.files.keys(), web.snapshots.iter().map(|it| &it.object));
+        panic!(
+            "neither the old nor the new one: {}, {:?}, {:?}, {:?}",
+            web.status,
+            web.object,
+            files.collect::<Vec<_>>(),
+            snapshots.collect::<Vec<_>>()
+        )
     }
 }
 
@@ -222,7 +230,7 @@ fn restore(
 #[case::change_vanished("vanished:Updating instance", 0)]
 #[case::mark_reset("reset:PUT /1.0/instances/web$", 1)]
 #[case::mark_restart("restart:PUT /1.0/instances/web$", 1)]
-#[case::incoming_restart("restart:PUT /1.0/instances/incus-backup-tmp", 0)]
+#[case::incoming_restart("restart:PUT /1.0/instances/incus-backup-tmp", 1)]
 #[case::stop_reset("reset:PUT /web/state$", 0)]
 #[case::stop_vanished("vanished:Stopping instance", 0)]
 #[case::first_rename_reset("reset:POST /1.0/instances/web$", 1)]

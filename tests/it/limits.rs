@@ -144,7 +144,7 @@ fn a_project_that_cannot_be_put_back_is_told_and_the_next_run_puts_it_back() {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    until(20, "the import", || world.incus.state().names() == ["web"]);
+    until(20, "the import", || !world.incus.state().names().is_empty());
     {
         let mut state = world.incus.state();
         state.no_administrator = true;
@@ -234,7 +234,7 @@ fn a_signal_during_the_import_puts_it_back() {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    until(20, "the import", || world.incus.state().names() == ["web"]);
+    until(20, "the import", || !world.incus.state().names().is_empty());
     assert_eq!(project(&world)[LOW_LEVEL[0]], "allow");
     signal(child.id(), "TERM");
     // The import ends only after the signal has come.

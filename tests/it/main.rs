@@ -14,6 +14,7 @@
 
 mod archive;
 mod archive_volumes;
+mod bad_disks;
 mod buckets;
 mod daemon;
 mod drill;
@@ -25,6 +26,7 @@ mod generated;
 mod hooks;
 mod images;
 mod keeping;
+mod kills;
 mod lab;
 mod layers;
 mod legacy;
@@ -55,6 +57,7 @@ mod restic;
 mod room;
 mod runs;
 mod s3;
+mod seed;
 mod suite;
 mod target;
 mod target_restic;

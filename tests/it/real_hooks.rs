@@ -27,9 +27,16 @@ fn around(lab: &mut Lab, pool: &str) {
         (&hooks["pre"]["status"], &hooks["post"]["status"]),
         (&0.into(), &0.into())
     );
+    let identity = || -> serde_json::Value {
+        let instance = lab.query(&format!("/1.0/instances/{name}"));
+        instance["config"]["volatile.cloud-init.instance-id"].clone()
+    };
+    let before = identity();
     lab.backup(&["restore", &name, "--replace", "--start", "--yes"])
         .exits(0);
     assert_eq!(lab.sh(&name, "cat /state"), "locked\n");
+    // Two renames later cloud-init still takes it for what it was.
+    assert_eq!(identity(), before);
 }
 
 #[test]

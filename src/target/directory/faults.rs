@@ -5,6 +5,9 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rustix::process::{Signal, getpid, kill_process};
 
 /// What happens after the step that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +46,30 @@ pub fn fail_at<T>(
     (done, PLAN.take().and_then(|plan| plan.failed))
 }
 
+/// How many steps this process still does before it is killed.
+static LEFT: AtomicUsize = AtomicUsize::new(usize::MAX);
+
+/// Has this process killed (SIGKILL) before its step of this number, counted from zero.
+pub fn die_at(number: usize) {
+    LEFT.store(number, Ordering::SeqCst);
+}
+
+fn die_at_last() {
+    let left = LEFT.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| match left {
+        usize::MAX => None,
+        left => Some(left.saturating_sub(1)),
+    });
+    if left == Ok(0) {
+        let _ = kill_process(getpid(), Signal::KILL);
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
 /// Asked before each step.
 pub(super) fn step(name: &'static str) -> io::Result<()> {
+    die_at_last();
     PLAN.with_borrow_mut(|plan| {
         let Some(plan) = plan else { return Ok(()) };
         let fails = match plan.failed {

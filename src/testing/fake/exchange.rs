@@ -50,10 +50,17 @@ pub(super) async fn answer(
         body,
         series: shared.series,
     };
+    let silence = shared.state().silence();
+    if silence == Some(false) {
+        return std::future::pending().await;
+    }
     let late = shared
         .state()
         .take_fault(|fault| fault.delays(&asked.method, &asked.path));
     let answer = decide(shared, &asked);
+    if silence.is_some() {
+        return std::future::pending().await;
+    }
     if late.is_some() {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

@@ -19,6 +19,8 @@
 //! | `stall:BYTES` | the body of an export stops and never ends |
 //! | `slow:BYTES` | bodies of exports come at so many bytes a second, from now on |
 //! | `late:METHOD PATH` | the request is done at once and answered a second later |
+//! | `silent:COUNT` | so many requests are answered, and from then on none: the next one is not done |
+//! | `mute:COUNT` | the same, but the next one is done |
 //! | `import-refused:BYTES` | the import is refused after so much of it came |
 //!
 //! PATH is a part of the path, or its end where it ends in `$`; OPERATION is a part of the
@@ -62,6 +64,8 @@ pub enum Fault {
     /// The next request of this method whose path contains this text is done at once and answered a
     /// second later.
     Late(&'static str, &'static str),
+    /// After so many requests nothing is answered any more; whether the first of those is done.
+    Silent(usize, bool),
     /// The next import is refused after this many bytes of it.
     ImportRefused(usize),
 }
@@ -108,6 +112,8 @@ impl Fault {
             "stall" => Self::Stall(number()?),
             "slow" => Self::Slow(number()?),
             "late" => request(rest).map(|(method, path)| Self::Late(method, path))?,
+            "silent" => Self::Silent(number()?, false),
+            "mute" => Self::Silent(number()?, true),
             "import-refused" => Self::ImportRefused(number()?),
             _ => return None,
         })

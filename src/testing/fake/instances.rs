@@ -227,6 +227,8 @@ fn rename(state: &mut State, asked: &Asked, key: &Key) -> Answer {
         }
         let mut instance = state.instances.remove(key).ok_or("gone")?;
         instance.object.insert("name".into(), json!(new.1));
+        // As the server does, so that cloud-init takes it for a new one.
+        instance.object["config"]["volatile.cloud-init.instance-id"] = json!("renamed");
         state.instances.insert(new, instance);
         Ok(())
     }))

@@ -37,6 +37,8 @@ pub struct State {
     pub buckets: BTreeMap<(String, String, String), FakeBucket>,
     /// The server serves its buckets: `core.storage_buckets_address` is set.
     pub serves_buckets: bool,
+    /// How many requests were not answered.
+    pub unanswered: u64,
     /// The daemon was asked for what kills it.
     pub died: bool,
     /// The images, by project and fingerprint.
@@ -91,6 +93,7 @@ impl State {
             custom: BTreeMap::new(),
             buckets: BTreeMap::new(),
             serves_buckets: true,
+            unanswered: 0,
             died: false,
             images: BTreeMap::new(),
             image_aliases: BTreeMap::new(),
@@ -161,6 +164,22 @@ impl State {
             return Some(Fault::Unavailable(*count));
         }
         Some(self.faults.remove(at))
+    }
+
+    /// Whether a request is not answered, and whether it is done all the same.
+    pub(super) fn silence(&mut self) -> Option<bool> {
+        let silent = self.faults.iter_mut().find_map(|fault| match fault {
+            Fault::Silent(left, done) => Some((left, done)),
+            _ => None,
+        });
+        let (left, done) = silent?;
+        if *left > 0 {
+            *left -= 1;
+            return None;
+        }
+        let done = std::mem::take(done);
+        self.unanswered += 1;
+        Some(done)
     }
 
     /// Forgets what a daemon keeps in memory only.
