@@ -115,7 +115,7 @@ fn all_are_whole(world: &World, what: &str) {
 }
 
 /// What carries a mark of ours on the server, or is ours in the target.
-fn ours(world: &World) -> Vec<String> {
+pub fn ours(world: &World) -> Vec<String> {
     let mut found = world.left_over();
     let state = world.incus.state();
     let of_instances = state.instances.iter().map(|((project, name), instance)| {

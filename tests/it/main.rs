@@ -22,6 +22,7 @@ mod fake;
 mod fake_config;
 mod faults;
 mod faults_volumes;
+mod fourteen_days;
 mod generated;
 mod hooks;
 mod images;
