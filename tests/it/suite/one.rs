@@ -15,6 +15,14 @@ scenarios_of_targets!(
     one_that_fails_does_not_stop_the_others,
 );
 
+/// A real server and a real repository, together once.
+#[test]
+fn real_restic_what_is_lost_comes_back_as_it_was() {
+    if let Some(world) = World::real().and_then(World::into_repository) {
+        what_is_lost_comes_back_as_it_was(&world);
+    }
+}
+
 const EXPIRY: &str = "2077-01-02T03:04:05Z";
 
 /// What of an instance must come back: not the times of its last run, nor what the server notes
