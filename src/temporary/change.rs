@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::Mark;
-use super::mark::{remember_identity, take_off};
+use super::mark::{INSTANCE_ID, remember_identity, take_off, take_off_alone};
 use crate::incus::{self, Client, Operation, OperationError, StateChange};
 use crate::model::{InstanceName, ProjectName};
 use crate::progress::Cancel;
@@ -142,7 +142,13 @@ pub async fn unmark(
     project: &ProjectName,
     name: &InstanceName,
 ) -> Result<(), ChangeError> {
-    edit_config(client, project, name, take_off).await
+    match edit_config(client, project, name, take_off).await {
+        // In a restricted project 7.0 lets nobody change it: it stays what the rename made it.
+        Err(error) if error.to_string().contains(INSTANCE_ID) => {
+            edit_config(client, project, name, take_off_alone).await
+        }
+        result => result,
+    }
 }
 
 /// Renames an instance, which must be stopped.

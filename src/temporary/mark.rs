@@ -21,7 +21,7 @@ pub(super) const REATTACH: &str = "user.incus-backup.reattach";
 const IDENTITY: &str = "user.incus-backup.identity";
 /// What cloud-init knows an instance by. The server gives it another value when it renames the instance
 /// (`resetInstanceID`, seen on 6.0.4), so that cloud-init makes new host keys, and users again.
-const INSTANCE_ID: &str = "volatile.cloud-init.instance-id";
+pub(super) const INSTANCE_ID: &str = "volatile.cloud-init.instance-id";
 /// What every name of a temporary object begins with.
 const PREFIX: &str = "incus-backup-tmp-";
 
@@ -106,6 +106,11 @@ pub(super) fn take_off(config: &mut BTreeMap<String, String>) {
     if let Some(id) = config.get(IDENTITY).cloned() {
         config.insert(INSTANCE_ID.to_owned(), id);
     }
+    take_off_alone(config);
+}
+
+/// Takes a mark off a configuration that keeps the instance id which it has now.
+pub(super) fn take_off_alone(config: &mut BTreeMap<String, String>) {
     config.retain(|key, _| !is_of_a_mark(key));
 }
 
