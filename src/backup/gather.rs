@@ -7,7 +7,9 @@ use futures_util::StreamExt as _;
 use super::hooks::{Commands, InvalidTimeout};
 use super::method::{Circumstances, Storage};
 use super::request::{Request, Scope};
-use crate::incus::{Client, Device, Instance, Pool, Project, mounted_volume};
+use crate::incus::{
+    Client, Device, Instance, Pool, Project, is_restricted, is_true, mounted_volume,
+};
 use crate::model::{Bytes, InstanceName, ProjectName, ResourceId};
 use crate::temporary::{Mark, owner_of_drill};
 
@@ -179,7 +181,7 @@ fn candidate(project: &Project, instance: &Instance, pools: &BTreeMap<String, Po
         }),
         temporary: is_temporary(instance),
         unreachable: instance.is_unreachable(),
-        excluded: flag(instance.expanded_config.get("user.backup.exclude")),
+        excluded: is_excluded(&instance.expanded_config),
         backups_allowed: backups_allowed(&project.config),
         hooks: Commands::of(&instance.expanded_config),
         volumes: mounted_volumes(instance),
@@ -230,13 +232,14 @@ fn mounted_volumes(instance: &Instance) -> Vec<String> {
 
 /// `restricted.backups` blocks by default in a restricted project.
 pub(super) fn backups_allowed(config: &BTreeMap<String, String>) -> bool {
-    !flag(config.get("restricted"))
+    !is_restricted(config)
         || config
             .get("restricted.backups")
             .is_some_and(|value| value == "allow")
 }
 
-/// What Incus takes for true (`util.IsTrue`).
-pub(super) fn flag(value: Option<&String>) -> bool {
-    value.is_some_and(|value| matches!(value.to_lowercase().as_str(), "true" | "1" | "yes" | "on"))
+/// Whether something of this configuration is to be left out of backups.
+pub(super) fn is_excluded(config: &BTreeMap<String, String>) -> bool {
+    let own = config.get("user.backup.exclude");
+    own.is_some_and(|text| is_true(text))
 }

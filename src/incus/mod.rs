@@ -49,7 +49,7 @@ pub use exportable::Exportable;
 pub use image::{Image, ImageAlias, ImageDownload, ImageLayout, ImageUpload};
 pub use instance::{Device, ETag, Instance, InstanceSnapshot, StateChange};
 pub use multipart::{Framing, InvalidMultipart, Multipart, Piece, parameter};
-pub use object::{Pool, Profile, Project};
+pub use object::{Pool, Profile, Project, is_restricted, is_true};
 pub use operation::{Operation, OperationError};
 pub use server::ServerDocument;
 pub use volume::{Volume, VolumeSnapshot};

@@ -21,11 +21,21 @@ pub struct Project {
     pub config: BTreeMap<String, String>,
 }
 
+/// What Incus takes for true (`util.IsTrue`).
+pub fn is_true(text: &str) -> bool {
+    matches!(text.to_lowercase().as_str(), "true" | "1" | "yes" | "on")
+}
+
+/// Whether the project of this configuration is restricted.
+pub fn is_restricted(config: &BTreeMap<String, String>) -> bool {
+    config.get("restricted").is_some_and(|text| is_true(text))
+}
+
 impl Project {
     /// The project that its images are in: its own, or `default` where it has none of its own.
     pub fn home_of_images(&self) -> ProjectName {
-        let own = self.config.get("features.images").map(String::as_str);
-        if self.name.as_str() == "default" || matches!(own, Some("true" | "1" | "yes" | "on")) {
+        let own = self.config.get("features.images");
+        if self.name.as_str() == "default" || own.is_some_and(|text| is_true(text)) {
             self.name.clone()
         } else {
             ProjectName::default_project()

@@ -104,7 +104,7 @@ pub(super) fn of_remote(
     let insecure = environment
         .insecure_tls
         .as_deref()
-        .is_some_and(|value| matches!(value.to_lowercase().as_str(), "true" | "1" | "yes" | "on"));
+        .is_some_and(super::is_true);
     let versions: &[&rustls::SupportedProtocolVersion] = if insecure {
         &[&rustls::version::TLS13, &rustls::version::TLS12]
     } else {

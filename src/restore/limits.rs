@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::incus::{Client, Project};
+use crate::incus::{Client, Project, is_restricted, is_true};
 use crate::model::InstanceType;
 use crate::temporary::{before, takes_volatile_keys};
 
@@ -60,12 +60,6 @@ impl Limits {
         }
     }
 
-    fn is_restricted(&self) -> bool {
-        self.config
-            .get("restricted")
-            .is_some_and(|text| is_true(text))
-    }
-
     /// Whether the project's own setting, before any run of this program changed it, keeps low-level
     /// configuration of a type out.
     fn keeps_low_level_out(&self, instance_type: InstanceType) -> bool {
@@ -74,13 +68,13 @@ impl Limits {
             InstanceType::VirtualMachine => LOW_LEVEL[1],
         };
         let own = before(&self.config).remove(key).flatten();
-        self.is_restricted() && own.as_deref() != Some("allow")
+        is_restricted(&self.config) && own.as_deref() != Some("allow")
     }
 
     /// What is said to the import of an instance, described as the API gives it.
     pub(super) fn judge(&self, instance_type: InstanceType, described: Option<&Value>) -> Verdict {
         let limited = self.config.keys().any(|key| key.starts_with("limits."));
-        if !limited && !self.is_restricted() {
+        if !limited && !is_restricted(&self.config) {
             return Verdict::Free;
         }
         if let Some(key) = described.and_then(|it| self.smuggled(instance_type, it)) {
@@ -91,12 +85,13 @@ impl Limits {
         }
         let before = before(&self.config);
         let own = |key: &str| before.get(key).and_then(Option::as_deref);
-        let lets_in =
-            self.takes_volatile_keys || LOW_LEVEL.iter().all(|key| own(key) == Some("allow"));
-        if lets_in {
-            // Where it counts and cannot be eased, only the last one that it may have is refused.
+        let allowed = LOW_LEVEL.iter().all(|key| own(key) == Some("allow"));
+        if allowed || self.takes_volatile_keys {
+            // Where it counts and cannot be eased, only the last one that it may have is refused. And
+            // where it is restricted, the id that cloud-init knows an instance by is lost.
             let counts = !self.counts(instance_type).is_empty();
-            return if counts && self.may_open {
+            let renames = !allowed && is_restricted(&self.config);
+            return if (counts || renames) && self.may_open {
                 Verdict::Open
             } else {
                 Verdict::Free
@@ -113,7 +108,7 @@ impl Limits {
                 "{way}, which these credentials may not set for the time of the restore"
             ));
         }
-        let odd = described.filter(|_| !self.is_restricted());
+        let odd = described.filter(|_| !is_restricted(&self.config));
         match odd.and_then(|it| unusual(instance_type, it)) {
             Some(what) => Verdict::Closed(format!(
                 "{way}; it is not set for the time of the restore, because the server would not let \
@@ -159,11 +154,6 @@ impl Limits {
             .filter_map(limit)
             .collect()
     }
-}
-
-/// What Incus takes for true (`util.IsTrue`).
-fn is_true(text: &str) -> bool {
-    matches!(text.to_lowercase().as_str(), "true" | "1" | "yes" | "on")
 }
 
 /// The interceptions that a setting of their own lets in.
@@ -331,18 +321,23 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_takes_archives_as_they_are_is_eased_only_where_it_counts() {
-        let judged = |config: &[(&str, &str)]| {
+    fn a_server_that_takes_archives_as_they_are_is_eased_only_where_it_must_be() {
+        let judged_for = |config: &[(&str, &str)], may_open: bool| {
             let limits = Limits {
                 takes_volatile_keys: true,
-                ..limits(config, true)
+                ..limits(config, may_open)
             };
             let nested = json!({ "expanded_config": { "security.nesting": "true" } });
             limits.judge(Container, Some(&nested))
         };
+        let judged = |config: &[(&str, &str)]| judged_for(config, true);
+        assert_eq!(judged_for(RESTRICTED, false), Verdict::Free);
         assert_eq!(judged(LIMITED), Verdict::Free);
         assert_eq!(judged(&[("limits.virtual-machines", "1")]), Verdict::Free);
         assert_eq!(judged(&[("limits.containers", "1")]), Verdict::Open);
+        // Nobody may give a renamed instance its id again.
+        assert_eq!(judged(RESTRICTED), Verdict::Open);
+        assert_eq!(judged(ALLOWED), Verdict::Free);
     }
 
     #[test]

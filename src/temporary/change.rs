@@ -143,7 +143,8 @@ pub async fn unmark(
     name: &InstanceName,
 ) -> Result<(), ChangeError> {
     match edit_config(client, project, name, take_off).await {
-        // In a restricted project 7.0 lets nobody change it: it stays what the rename made it.
+        // In a restricted project 7.0 lets nobody change it. Whoever may not ease the project leaves it
+        // as the rename made it: the instance is whole without.
         Err(error) if error.to_string().contains(INSTANCE_ID) => {
             edit_config(client, project, name, take_off_alone).await
         }

@@ -6,7 +6,8 @@
 //! carry `volatile.*` keys, unless low-level configuration is allowed
 //! (`checkRestrictionsOnVolatileConfig`). And where instances are counted, servers count an import
 //! twice, so that the last one that a project may have is refused (seen on 6.0.4 and 7.0.2): the
-//! count is raised by one. What is to be put back is recorded on the project itself in the very
+//! count is raised by one. 7.0 takes what archives carry, but in a restricted project it lets nobody
+//! change `volatile.*` keys afterwards, and a renamed instance must be given its cloud-init id again. What is to be put back is recorded on the project itself in the very
 //! change that eases it, beside a key for each run that relies on it; whoever leaves last puts it
 //! back, and the next run does so for those that were killed. No state of this is anywhere else, so
 //! runs on several machines do not undo each other's.
@@ -17,7 +18,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::change::ChangeError;
-use crate::incus::Client;
+use crate::incus::{Client, is_restricted};
 use crate::model::{Liveness, ObjectId, ObjectKind, Owner, ProjectName, ResourceName};
 use crate::progress::Progress;
 
@@ -59,6 +60,17 @@ enum Need {
     All,
     /// Those that count.
     Counts,
+}
+
+impl Need {
+    /// What a server needs that does, or does not, take the `volatile.*` keys of archives.
+    fn of(takes_volatile_keys: bool, project: &Config) -> Self {
+        if takes_volatile_keys && !is_restricted(project) {
+            Self::Counts
+        } else {
+            Self::All
+        }
+    }
 }
 
 /// What a key is while the project is eased; nothing where it stays.
@@ -148,12 +160,12 @@ pub async fn open_project(
     project: &ProjectName,
     owner: &Owner,
 ) -> Result<(), ChangeError> {
-    let need = if takes_volatile_keys(client) {
-        Need::Counts
-    } else {
-        Need::All
-    };
-    edit(client, project, |config| opened(config, owner, need)).await?;
+    let takes = takes_volatile_keys(client);
+    edit(client, project, |config| {
+        let need = Need::of(takes, &config);
+        opened(config, owner, need)
+    })
+    .await?;
     Ok(())
 }
 
@@ -274,9 +286,16 @@ mod tests {
 
     #[test]
     fn only_counts_are_raised_where_no_more_is_needed() {
-        let before = config(&[("restricted", "true"), ("limits.containers", "3")]);
+        let before = config(&[("limits.cpu", "2"), ("limits.containers", "3")]);
         let owner = Owner::current(&RunId::begin());
-        let open = opened(before.clone(), &owner, Need::Counts);
+        let need = Need::of(true, &before);
+        assert_eq!(need, Need::Counts);
+        assert_eq!(Need::of(false, &before), Need::All);
+        assert_eq!(
+            Need::of(true, &config(&[("restricted", "true")])),
+            Need::All
+        );
+        let open = opened(before.clone(), &owner, need);
         assert_eq!(open["limits.containers"], "4");
         assert_eq!(open.get(LOW_LEVEL[0]), None);
         assert_eq!(closed(open, |_| true), before);

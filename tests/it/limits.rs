@@ -72,9 +72,10 @@ fn a_project_is_opened_for_the_import_and_is_as_it_was(#[case] config: Value) {
 }
 
 #[rstest]
-#[case::restricted(json!({ "restricted": "true", "restricted.backups": "allow" }), 0)]
+#[case::limited(json!({ "limits.cpu": "4" }), 0)]
+#[case::restricted(json!({ "restricted": "true", "restricted.backups": "allow" }), 2)]
 #[case::counted(json!({ "limits.instances": "1" }), 2)]
-fn a_server_that_takes_archives_as_they_are_is_eased_only_where_it_counts(
+fn a_server_that_takes_archives_as_they_are_is_eased_only_where_it_must_be(
     #[case] config: Value,
     #[case] changed: usize,
 ) {
@@ -90,6 +91,33 @@ fn a_server_that_takes_archives_as_they_are_is_eased_only_where_it_counts(
     world.run(&["restore", "web", "--yes"]).exits(0);
     assert_eq!(project(&world), config);
     assert_eq!(changes(&world), changed);
+    assert_eq!(cloud_id(&world), "cloud-web");
+}
+
+fn cloud_id(world: &World) -> Value {
+    let mut state = world.incus.state();
+    let web = state.instance("web").unwrap();
+    web.object["config"]["volatile.cloud-init.instance-id"].clone()
+}
+
+/// 7.0 takes the instance, and lets nobody but an administrator keep what cloud-init knows it by.
+#[test]
+fn who_may_not_ease_a_restricted_project_restores_into_it_all_the_same() {
+    let world = World::with_web(Series::Lts70, "btrfs");
+    world.run(&["create", "web", "--yes"]).exits(0);
+    {
+        let mut state = world.incus.state();
+        state.instances.clear();
+        let config = json!({ "restricted": "true", "restricted.backups": "allow" });
+        let config = config.as_object().unwrap().clone();
+        state.projects.insert("default".into(), config);
+        state.no_administrator = true;
+        state.requests.clear();
+    }
+    world.run(&["restore", "web", "--yes"]).exits(0);
+    assert_eq!(changes(&world), 0);
+    assert_eq!(cloud_id(&world), "renamed");
+    assert_eq!(world.left_over(), Vec::<String>::new());
 }
 
 #[test]

@@ -45,9 +45,15 @@ fn a_restricted_project_takes_an_instance_and_is_as_it_was() {
     assert_eq!(status, "RUNNING\n");
     restore(&["--replace"]).exits(0);
     assert_eq!(config(&lab, &project), before);
-    // It can be backed up there, and come back from that.
+    // It can be backed up there, and come back from that: as the same to cloud-init.
     lab.backup(&["create", &name, "--project", &project, "--yes"])
         .exits(0);
+    let cloud_id = || {
+        let found = lab.query(&format!("/1.0/instances/{name}?project={project}"));
+        found["config"]["volatile.cloud-init.instance-id"].clone()
+    };
+    let id = cloud_id();
+    assert!(id.is_string());
     lab.backup(&[
         "restore",
         &name,
@@ -57,6 +63,7 @@ fn a_restricted_project_takes_an_instance_and_is_as_it_was() {
         "--yes",
     ])
     .exits(0);
+    assert_eq!(cloud_id(), id);
     assert_eq!(config(&lab, &project), before);
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::error::BackupError;
-use super::super::gather::{Sizes, TargetFacts, backups_allowed, flag, projects};
+use super::super::gather::{Sizes, TargetFacts, backups_allowed, is_excluded, projects};
 use super::super::method::Storage;
 use super::super::request::Scope;
 use super::method::VolumeCircumstances;
@@ -146,7 +146,7 @@ impl World<'_> {
             ambiguous: false,
             temporary: is_temporary(volume),
             of_the_server: project.name.as_str() == "default" && self.own.contains(&own),
-            excluded: flag(volume.config.get("user.backup.exclude")),
+            excluded: is_excluded(&volume.config),
             backups_allowed: backups_allowed(&project.config),
             exportable: volume.content_type != VolumeContent::Iso || self.client.has(ISO),
             stored: self.target.newest.get(&id).copied(),

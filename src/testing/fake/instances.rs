@@ -177,6 +177,19 @@ fn update(state: &mut State, asked: &Asked, key: &Key, instance: &FakeInstance) 
         return crossed;
     }
     let body = asked.json();
+    let id = "volatile.cloud-init.instance-id";
+    let (old, new) = (instance.object["config"].get(id), body["config"].get(id));
+    if new.is_some()
+        && new != old
+        && asked.series == Series::Lts70
+        && state.keeps_keys(&asked.project)
+    {
+        let (name, project) = (&key.1, &asked.project);
+        let text = format!(
+            "Changing \"{id}\" on container \"{name}\" in project \"{project}\" is forbidden"
+        );
+        return Answer::error(400, &text);
+    }
     if let Some(snapshot) = body["restore"].as_str() {
         return snapshots::restore(state, key, snapshot);
     }

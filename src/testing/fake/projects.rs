@@ -109,12 +109,18 @@ impl State {
         limit.is_some_and(|limit: usize| there.count() + 1 >= limit)
     }
 
+    /// Whether a restricted project lets nobody change low-level keys.
+    pub(super) fn keeps_keys(&self, project: &str) -> bool {
+        self.project_has(project, "restricted", "true")
+            && !self.project_has(project, "restricted.containers.lowlevel", "allow")
+    }
+
     /// Whether a project has limits or restrictions that do not allow low-level configuration.
     pub(super) fn is_limited(&self, project: &str) -> bool {
         let config = self.projects.get(project);
         let limited =
             config.is_some_and(|config| config.keys().any(|key| key.starts_with("limits.")));
-        (limited || self.project_has(project, "restricted", "true"))
-            && !self.project_has(project, "restricted.containers.lowlevel", "allow")
+        let allowed = self.project_has(project, "restricted.containers.lowlevel", "allow");
+        (limited && !allowed) || self.keeps_keys(project)
     }
 }
