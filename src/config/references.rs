@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::object::{Fields, Object};
 use super::restore::is_volume_key;
-use crate::archive::{ArchiveError, References};
+use crate::archive::ArchiveError;
 use crate::model::{ObjectId, ObjectKind, ProjectName};
 use crate::plan::Mapping;
 
@@ -58,22 +58,9 @@ pub(super) fn rename(
     Ok(())
 }
 
-/// The names that are those of devices, as archives are rewritten with.
-fn names(mapping: &Mapping) -> References {
-    let pools = mapping.pools.iter();
-    References {
-        pools: pools
-            .map(|(old, new)| (old.to_string(), new.to_string()))
-            .collect(),
-        networks: mapping.networks.clone(),
-        profiles: mapping.profiles.clone(),
-        ..References::default()
-    }
-}
-
 /// Profiles and instances, and the snapshots of those.
 fn of_instances(object: &mut Object, mapping: &Mapping) -> Result<(), ArchiveError> {
-    let names = names(mapping);
+    let names = mapping.references();
     let mut whole = Value::Object(std::mem::take(&mut object.set));
     names.rewrite_json(&mut whole)?;
     if let Some(snapshots) = whole.get_mut("snapshots").and_then(Value::as_array_mut) {

@@ -114,15 +114,11 @@ pub fn apply_delete(
     plan: Approved<DeleteWork>,
     cancel: &Cancel,
 ) -> Report {
-    let doomed = |(row, work): (Row, Option<DeleteWork>)| {
-        let doomed = work.map(|DeleteWork { id }| Doomed { id, survivor: None });
-        (row, doomed)
+    let doomed = |DeleteWork { id }| Doomed { id, survivor: None };
+    let steps = match delete_together(&**target, plan, doomed, cancel) {
+        Ok(report) => return report,
+        Err(steps) => steps,
     };
-    let steps = plan.into_steps().into_iter().map(Step::into_parts);
-    let steps: Vec<(Row, Option<Doomed>)> = steps.map(doomed).collect();
-    if let Some(report) = delete_together(&**target, &steps, cancel) {
-        return report;
-    }
     steps
         .into_iter()
         .map(|(row, work)| {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::archive::References;
 use crate::model::{PoolName, ProjectName};
 
 /// Other names than those the backups give, and what becomes of what is not there.
@@ -61,6 +62,19 @@ impl Mapping {
             && pools.is_empty()
             && networks.is_empty()
             && profiles.is_empty()
+    }
+
+    /// The names of what instances and profiles refer to, as archives are rewritten with.
+    pub fn references(&self) -> References {
+        let pools = self.pools.iter();
+        References {
+            pools: pools
+                .map(|(old, new)| (old.to_string(), new.to_string()))
+                .collect(),
+            networks: self.networks.clone(),
+            profiles: self.profiles.clone(),
+            ..References::default()
+        }
     }
 
     /// The project that something of a project goes to.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::plan::Work;
-use crate::plan::{Approved, Failure, Outcome, Report, Row, Step, delete_together};
+use crate::plan::{Approved, Failure, Outcome, Report, delete_together};
 use crate::progress::Cancel;
 use crate::target::{Doomed, ExclusiveLock, Filter, State, StoredId, Target, TargetError};
 
@@ -17,15 +17,11 @@ struct Held {
 /// Removes what the plan names, resource by resource. Blocks.
 pub fn apply(target: &Arc<dyn Target>, plan: Approved<Work>, cancel: &Cancel) -> Report {
     let mut held: Option<Held> = None;
-    let doomed = |(row, work): (Row, Option<Work>)| {
-        let doomed = work.map(|Work { id, survivor }| Doomed { id, survivor });
-        (row, doomed)
+    let doomed = |Work { id, survivor }| Doomed { id, survivor };
+    let steps = match delete_together(&**target, plan, doomed, cancel) {
+        Ok(report) => return report,
+        Err(steps) => steps,
     };
-    let steps = plan.into_steps().into_iter().map(Step::into_parts);
-    let steps: Vec<(Row, Option<Doomed>)> = steps.map(doomed).collect();
-    if let Some(report) = delete_together(&**target, &steps, cancel) {
-        return report;
-    }
     steps
         .into_iter()
         .map(|(row, work)| {

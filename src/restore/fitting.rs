@@ -130,7 +130,7 @@ impl Look<'_> {
         });
         let used: BTreeSet<_> = references(&content).into_iter().collect();
         let lacking = self.lacking(&used);
-        let names = lacking.taken_out_of(self.renamings(), self.lost());
+        let names = lacking.taken_out_of(self.request.options.mapping.references(), self.lost());
         if let Err(error) = names.rewrite_json(&mut content) {
             fitting.problems.push(error.to_string());
             return;
@@ -158,7 +158,7 @@ impl Look<'_> {
         let snapshots = self.description.map(Description::references_of_snapshots);
         let lacking = self.lacking(&used);
         let of_profiles = std::mem::take(&mut fitting.references.of_profiles);
-        let names = lacking.taken_out_of(self.renamings(), self.lost());
+        let names = lacking.taken_out_of(self.request.options.mapping.references(), self.lost());
         let names = self
             .lacking(&snapshots.unwrap_or_default())
             .taken_out_of(names, self.lost());
@@ -215,20 +215,6 @@ impl Look<'_> {
 
     fn lost(&self) -> Lost {
         self.request.options.mapping.devices
-    }
-
-    /// The other names that were asked for.
-    fn renamings(&self) -> References {
-        let mapping = &self.request.options.mapping;
-        let pools = mapping.pools.iter();
-        References {
-            pools: pools
-                .map(|(old, new)| (old.to_string(), new.to_string()))
-                .collect(),
-            networks: mapping.networks.clone(),
-            profiles: mapping.profiles.clone(),
-            ..References::default()
-        }
     }
 
     /// What is not there of what devices refer to, by its new name.

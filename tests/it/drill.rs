@@ -157,19 +157,15 @@ fn a_dry_run_shows_the_copies_and_makes_none() {
     world.run_for("verify", &["--remote", "local:"]).exits(2);
 }
 
-#[rstest]
-#[case(true)]
-#[case(false)]
-fn what_a_killed_drill_left_is_removed_by_the_next_run_and_nothing_else_is(
-    #[case] by_a_drill: bool,
-) {
+/// A drill whose command has begun and does not end.
+fn in_the_middle() -> (World, std::process::Child) {
     let hangs = FakeCommand {
         hangs: true,
         ..GOOD
     };
     let world = world(Series::Lts60, hangs);
     let arguments = ["--level", "drill", "--yes", "-q"];
-    let mut child = world.command_for("verify", &arguments).spawn().unwrap();
+    let child = world.command_for("verify", &arguments).spawn().unwrap();
     until(60, "the command", || {
         let state = world.incus.state();
         state
@@ -177,6 +173,16 @@ fn what_a_killed_drill_left_is_removed_by_the_next_run_and_nothing_else_is(
             .iter()
             .any(|request| request.ends_with(" check"))
     });
+    (world, child)
+}
+
+#[rstest]
+#[case(true)]
+#[case(false)]
+fn what_a_killed_drill_left_is_removed_by_the_next_run_and_nothing_else_is(
+    #[case] by_a_drill: bool,
+) {
+    let (world, mut child) = in_the_middle();
     signal(child.id(), "KILL");
     child.wait().unwrap();
     {
@@ -235,20 +241,7 @@ fn what_a_killed_drill_left_is_removed_by_the_next_run_and_nothing_else_is(
 
 #[test]
 fn a_signal_ends_a_drill_and_takes_everything_with_it() {
-    let hangs = FakeCommand {
-        hangs: true,
-        ..GOOD
-    };
-    let world = world(Series::Lts60, hangs);
-    let arguments = ["--level", "drill", "--yes", "-q"];
-    let mut child = world.command_for("verify", &arguments).spawn().unwrap();
-    until(60, "the command", || {
-        let state = world.incus.state();
-        state
-            .requests
-            .iter()
-            .any(|request| request.ends_with(" check"))
-    });
+    let (world, mut child) = in_the_middle();
     signal(child.id(), "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     nothing_is_left(&world);
@@ -257,20 +250,7 @@ fn a_signal_ends_a_drill_and_takes_everything_with_it() {
 /// What a run of somebody else finds of a drill is neither backed up nor taken for the server's own.
 #[test]
 fn a_copy_that_is_drilled_is_no_instance_to_back_up() {
-    let hangs = FakeCommand {
-        hangs: true,
-        ..GOOD
-    };
-    let world = world(Series::Lts60, hangs);
-    let arguments = ["--level", "drill", "--yes", "-q"];
-    let mut child = world.command_for("verify", &arguments).spawn().unwrap();
-    until(60, "the command", || {
-        let state = world.incus.state();
-        state
-            .requests
-            .iter()
-            .any(|request| request.ends_with(" check"))
-    });
+    let (world, mut child) = in_the_middle();
     let arguments = ["create", "--all-projects", "--dry-run", "-f", "json"];
     let rows = world.run(&arguments).exits(0).rows();
     let names: Vec<&str> = rows.iter().filter_map(|row| row["name"].as_str()).collect();

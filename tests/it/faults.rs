@@ -2,6 +2,7 @@
 //! nothing is listed that is not whole, the server's instance is the old or the new one, whole, and
 //! after the next run nothing is left.
 
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use incus_backup::testing::fake::{FakeInstance, Fault, Series};
@@ -90,10 +91,8 @@ pub fn found(world: &World) -> &'static str {
     }
 }
 
-/// Runs an operation to its end, which must come.
-fn run(world: &World, operation: Operation, interrupted: bool) -> Ran {
-    use std::process::Stdio;
-    let mut command = world.command(operation.arguments());
+/// Runs a command to its end, which must come.
+pub fn run(world: &World, mut command: Command, interrupted: bool) -> Ran {
     let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
     if interrupted {
@@ -112,7 +111,7 @@ fn check(series: Series, operation: Operation, fault: &'static str, code: i32) {
     let before = world.versions();
     world.incus.inject(Fault::parse(fault).unwrap());
     let begun = Instant::now();
-    let ran = run(&world, operation, code == 130);
+    let ran = run(&world, world.command(operation.arguments()), code == 130);
     let what = format!("{fault}, {operation:?}, {series:?}: {}", ran.stderr);
     assert_eq!(ran.code, Some(code), "{what}");
     assert!(begun.elapsed() < Duration::from_secs(60), "{what}");

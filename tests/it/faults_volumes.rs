@@ -10,7 +10,8 @@ use rstest::rstest;
 use serde_json::json;
 
 use crate::fake::World;
-use crate::lab::{Ran, until};
+use crate::faults::run;
+use crate::lab::until;
 use crate::real_bad_days::signal;
 
 /// What is being done when something goes wrong.
@@ -128,26 +129,15 @@ fn quiet(world: &World, operation: Operation) -> std::process::Command {
     command
 }
 
-/// Runs an operation to its end, which must come.
-fn run(world: &World, operation: Operation, interrupted: bool) -> Ran {
-    let mut command = world.command_for("volume", operation.arguments());
-    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.spawn().unwrap();
-    if interrupted {
-        until(30, "the fault to strike", || {
-            world.incus.state().faults.is_empty()
-        });
-        std::thread::sleep(Duration::from_millis(100));
-        signal(child.id(), "INT");
-    }
-    Ran::of(&child.wait_with_output().unwrap())
-}
-
 #[track_caller]
 fn check(series: Series, operation: Operation, fault: &'static str, code: i32) {
     let world = operation.world(series);
     world.incus.inject(Fault::parse(fault).unwrap());
-    let ran = run(&world, operation, code == 130);
+    let ran = run(
+        &world,
+        world.command_for("volume", operation.arguments()),
+        code == 130,
+    );
     let what = format!("{fault}, {operation:?}, {series:?}: {}", ran.stderr);
     assert_eq!(ran.code, Some(code), "{what}");
     for never in ["panicked", "Some(", "Err(", "{ "] {
@@ -270,7 +260,12 @@ fn a_container_that_does_not_start_again_is_started_by_the_next_run(
     world
         .incus
         .inject(Fault::parse("fail:Starting instance:not today").unwrap());
-    let ran = run(&world, Replace, false).exits(1);
+    let ran = run(
+        &world,
+        world.command_for("volume", Replace.arguments()),
+        false,
+    )
+    .exits(1);
     let told = "is restored, but not everything that was stopped for it runs again";
     assert!(ran.stderr.contains(told), "{}", ran.stderr);
     assert_eq!(

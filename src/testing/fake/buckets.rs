@@ -1,11 +1,12 @@
 //! Buckets: what is listed, exported and imported.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Asked};
+use super::import::unpack_files;
 use super::server::Series;
 use super::state::{Files, State, object};
 use crate::testing::volume_tar::VolumeTar;
@@ -212,7 +213,7 @@ fn import(state: &mut State, asked: &Asked, (home, pool): (String, String)) -> A
         state.died = true;
         return Answer::Reset;
     }
-    let Some((index, objects)) = unpack(&asked.body) else {
+    let Some((index, objects)) = unpack_files("backup/bucket/", &asked.body) else {
         return Answer::error(400, "Unexpected EOF in archive");
     };
     let described = index["name"].as_str().unwrap_or_default().to_owned();
@@ -267,24 +268,4 @@ fn import(state: &mut State, asked: &Asked, (home, pool): (String, String)) -> A
         state.buckets.insert(place, bucket);
         Ok(())
     }))
-}
-
-/// Reads a tar to its end marker; nothing where it has none.
-fn unpack(bytes: &[u8]) -> Option<(Value, Files)> {
-    if !bytes.ends_with(&[0; 1024]) {
-        return None;
-    }
-    let (mut index, mut objects) = (None, Files::new());
-    for entry in tar::Archive::new(bytes).entries().ok()? {
-        let mut entry = entry.ok()?;
-        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let mut content = Vec::new();
-        entry.read_to_end(&mut content).ok()?;
-        if path == "backup/index.yaml" {
-            index = serde_yaml::from_slice(&content).ok();
-        } else if let Some(name) = path.strip_prefix("backup/bucket/") {
-            objects.insert(name.to_owned(), content);
-        }
-    }
-    Some((index?, objects))
 }

@@ -171,6 +171,29 @@ fn make(
     Ok(instance)
 }
 
+/// Reads the tar of something else than an instance to its end marker: its index, and the files below a
+/// path. Nothing where it has no end marker: the server forgets such an upload.
+pub(super) fn unpack_files(below: &str, bytes: &[u8]) -> Option<(Value, Files)> {
+    if !bytes.ends_with(&[0; 1024]) {
+        return None;
+    }
+    let (mut index, mut files) = (None, Files::new());
+    for entry in tar::Archive::new(bytes).entries().ok()? {
+        let mut entry = entry.ok()?;
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).ok()?;
+        if path == "backup/index.yaml" {
+            index = yaml(&content);
+        } else if let Some(name) = path.strip_prefix(below)
+            && entry.header().entry_type().is_file()
+        {
+            files.insert(name.to_owned(), content);
+        }
+    }
+    Some((index?, files))
+}
+
 /// Reads a tar as far as it goes; nothing where it is none. That its end marker lacks does not
 /// matter to the server.
 fn unpack(bytes: &[u8]) -> Option<Unpacked> {

@@ -1,11 +1,11 @@
 //! Custom volumes with what is in them: listed, copied, changed, renamed, exported, imported, deleted.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
 
 use serde_json::{Map, Value, json};
 
 use super::answer::{Answer, Asked};
+use super::import::unpack_files;
 use super::server::Series;
 use super::state::{Files, State, object};
 use crate::testing::volume_tar::VolumeTar;
@@ -267,7 +267,7 @@ fn export(state: &mut State, asked: &Asked, at: &Place) -> Answer {
 }
 
 fn import(state: &mut State, asked: &Asked, pool: &str) -> Answer {
-    let Some((index, files)) = unpack(&asked.body) else {
+    let Some((index, files)) = unpack_files("backup/volume/", &asked.body) else {
         return Answer::error(500, "Unexpected EOF in archive");
     };
     let described = index["name"].as_str().unwrap_or_default();
@@ -295,26 +295,4 @@ fn import(state: &mut State, asked: &Asked, pool: &str) -> Answer {
             Ok(())
         }),
     )
-}
-
-/// Reads a tar to its end marker; nothing where it has none: the server forgets an upload without it.
-fn unpack(bytes: &[u8]) -> Option<(Value, Files)> {
-    if !bytes.ends_with(&[0; 1024]) {
-        return None;
-    }
-    let (mut index, mut files) = (None, Files::new());
-    for entry in tar::Archive::new(bytes).entries().ok()? {
-        let mut entry = entry.ok()?;
-        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let mut content = Vec::new();
-        entry.read_to_end(&mut content).ok()?;
-        if path == "backup/index.yaml" {
-            index = serde_yaml::from_slice(&content).ok();
-        } else if let Some(name) = path.strip_prefix("backup/volume/")
-            && entry.header().entry_type().is_file()
-        {
-            files.insert(name.to_owned(), content);
-        }
-    }
-    Some((index?, files))
 }
