@@ -246,6 +246,10 @@ cluster_members\t''
 warnings\t''"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l project -d 'Only this project and what is in it' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l pool-source -d 'Put storage pool POOL on this device, data set or folder; without it a pool that was on a device is refused' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l pool-map -d 'Restore what was in storage pool OLD to storage pool NEW, which is made as OLD was where it is not there' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l network-map -d 'Put what was on network OLD onto network NEW, which is made as OLD was where it is not there' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l profile-map -d 'Give what had profile OLD profile NEW, which is made as OLD was where it is not there' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l project-map -d 'Restore what was in project OLD into project NEW, which is made as OLD was where it is not there' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r

@@ -107,6 +107,31 @@ impl Pair {
 }
 
 #[test]
+fn what_has_other_names_there_gets_them() {
+    let lines = "network create lan ipv4.address=none ipv6.address=none
+                 profile create web
+                 profile set web user.note=x
+                 profile device add web eth0 nic network=lan";
+    let Some(pair) = Pair::start(lines) else {
+        return;
+    };
+    let renamed = ["--profile-map", "web=web-old", "--network-map", "lan=lab0"];
+    let ran = pair.restore(&renamed).exits(0);
+    let done = done(&ran);
+    for row in ["create network lab0 done", "create profile web-old done"] {
+        assert!(done.iter().any(|it| it == row), "{row} is not in {done:#?}");
+    }
+    let profile = pair.empty.query("/1.0/profiles/web-old");
+    assert_eq!(profile["config"], json!({ "user.note": "x" }));
+    assert_eq!(profile["devices"]["eth0"]["network"], "lab0");
+    let names = pair.empty.query("/1.0/profiles");
+    assert_eq!(
+        names,
+        json!(["/1.0/profiles/default", "/1.0/profiles/web-old"])
+    );
+}
+
+#[test]
 fn an_empty_server_is_given_everything() {
     let Some(pair) = Pair::start(FILL) else {
         return;

@@ -6,9 +6,9 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 
 use super::config::pool_source;
-use super::{Answers, List, Renaming, Rows, SourceChoice, TargetChoice, Verbosity};
+use super::{Answers, List, Renamings, Rows, SourceChoice, TargetChoice, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
-use crate::model::{CompressionChoice, Kind, PoolName, ProjectName, ResourceName};
+use crate::model::{CompressionChoice, Kind};
 
 const LIST: &str = "Examples:
   incus-backup-all list
@@ -134,19 +134,9 @@ pub struct RestoreAll {
     /// Start what was restored
     #[arg(long)]
     pub start: bool,
-    /// Restore what was in storage pool OLD to storage pool NEW, which is made as OLD was where it is
-    /// not there
-    #[arg(long, value_name = "OLD=NEW")]
-    pub pool_map: Vec<Renaming<PoolName>>,
-    /// Put what was on network OLD onto network NEW, which is made as OLD was where it is not there
-    #[arg(long, value_name = "OLD=NEW")]
-    pub network_map: Vec<Renaming<ResourceName>>,
-    /// Give what had profile OLD profile NEW, which is made as OLD was where it is not there
-    #[arg(long, value_name = "OLD=NEW")]
-    pub profile_map: Vec<Renaming<ResourceName>>,
-    /// Restore what was in project OLD into project NEW, which is made as OLD was where it is not there
-    #[arg(long, value_name = "OLD=NEW")]
-    pub project_map: Vec<Renaming<ProjectName>>,
+    /// Other names
+    #[command(flatten)]
+    pub renamings: Renamings,
     /// Restore instances without the devices whose network or volume is missing
     #[arg(long)]
     pub drop_missing_devices: bool,

@@ -4,7 +4,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 
-use super::{Answers, Output, Rows, SourceChoice, TargetChoice, Verbosity};
+use super::{Answers, Output, Renamings, Rows, SourceChoice, TargetChoice, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
 use crate::config::Filter;
 use crate::model::{ObjectKind, ProjectName, Version};
@@ -231,6 +231,7 @@ pub struct ConfigDiff {
   incus-backup-config restore dr: --from prod
   incus-backup-config restore --kind profiles --project shop
   incus-backup-config restore dr: --from prod --pool-source tank=/dev/sdb
+  incus-backup-config restore --kind profiles --profile-map web=web-old
 
 Exits with 3 when some objects failed or were refused; the others are done. A restore can be run again.")]
 pub struct ConfigRestore {
@@ -250,6 +251,9 @@ pub struct ConfigRestore {
     /// is refused
     #[arg(long, value_name = "POOL=SOURCE", value_parser = pool_source)]
     pub pool_source: Vec<(String, String)>,
+    /// Other names; `--project` means the new one
+    #[command(flatten)]
+    pub renamings: Renamings,
     /// Make missing volumes and buckets, without their data
     #[arg(long)]
     pub with_empty_volumes: bool,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::report;
 use super::source::stored_of;
 use super::volume::sweep_both;
-use crate::cli::args::{Renaming, Restore};
+use crate::cli::args::{Renaming, Renamings, Restore};
 use crate::cli::context::{Agreed, Context, parallel, source_of};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{CommandError, exit_of_report};
@@ -226,7 +226,18 @@ fn mapping(args: &Restore) -> Mapping {
     }
 }
 
-pub(super) fn texts(renamings: &[Renaming<ResourceName>]) -> BTreeMap<String, String> {
+/// The names that become others.
+pub(super) fn renamed(args: &Renamings) -> Mapping {
+    Mapping {
+        projects: pairs(&args.project_map),
+        pools: pairs(&args.pool_map),
+        networks: texts(&args.network_map),
+        profiles: texts(&args.profile_map),
+        ..Mapping::default()
+    }
+}
+
+fn texts(renamings: &[Renaming<ResourceName>]) -> BTreeMap<String, String> {
     let pair = |it: &Renaming<ResourceName>| (it.old.to_string(), it.new.to_string());
     renamings.iter().map(pair).collect()
 }

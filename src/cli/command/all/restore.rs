@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::super::config::pick_readable;
 use super::super::report;
-use super::super::restore::{pairs, texts};
+use super::super::restore::renamed;
 use super::super::source::{sources, stored_of};
 use super::super::volume::sweep_both;
 use crate::cli::args::RestoreAll;
@@ -113,16 +113,12 @@ fn options(args: &RestoreAll) -> Options {
 
 fn mapping(args: &RestoreAll) -> Mapping {
     Mapping {
-        projects: pairs(&args.project_map),
-        pools: pairs(&args.pool_map),
-        networks: texts(&args.network_map),
-        profiles: texts(&args.profile_map),
         devices: if args.drop_missing_devices {
             Lost::Drop
         } else {
             Lost::Refuse
         },
-        ..Mapping::default()
+        ..renamed(&args.renamings)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `restore`.
 
 use super::super::report;
+use super::super::restore::renamed;
 use super::super::source::stored_of;
 use super::choose::{only_remotes, pick_readable};
 use crate::cli::args::ConfigRestore;
@@ -10,7 +11,7 @@ use crate::cli::failure::CommandError;
 use crate::cli::names;
 use crate::config::{self, Filter, RestoreRequest};
 use crate::model::{Kind, Version};
-use crate::plan::{Existing, Mapping, Report};
+use crate::plan::{Existing, Report};
 use crate::target::Stored;
 
 /// Gives a server the configuration of a stored version.
@@ -44,8 +45,8 @@ pub(in crate::cli) async fn restore(
         pool_sources: args.pool_source.iter().cloned().collect(),
     };
     let now = Version::now().timestamp();
-    let gathered =
-        async { Ok(config::gather_restore(&client, backup, &Mapping::default(), now).await?) };
+    let mapping = renamed(&args.renamings);
+    let gathered = async { Ok(config::gather_restore(&client, backup, &mapping, now).await?) };
     let facts = context.unless_cancelled(gathered).await?;
     let plan = config::plan_restore(&request, &facts);
     let question = match plan.rows().filter(|row| row.action.changes()).count() {
