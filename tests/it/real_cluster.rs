@@ -24,6 +24,12 @@ fn is_online(lab: &Lab, member: &str) -> bool {
     lab.query(&format!("/1.0/cluster/members/{member}"))["status"] == "Online"
 }
 
+/// Whether a member answers what others pass on to it: it is called online before that.
+fn serves(lab: &Lab, member: &str) -> bool {
+    let path = format!("/1.0/resources?target={member}");
+    lab.try_incus(&["query", &path]).code == Some(0)
+}
+
 /// Name and status of each row, by name.
 fn told(rows: &[serde_json::Value], names: [&str; 2]) -> Vec<String> {
     names
@@ -63,6 +69,7 @@ fn a_cluster_is_one_source_and_a_member_that_is_down_costs_only_its_own_instance
     let bulk = lab.backup(&["create", "--yes", "-f", "json"]).exits(3);
     run(&start, "m2");
     until(60, "m2 to be called online", || is_online(&lab, "m2"));
+    until(60, "m2 to serve", || serves(&lab, "m2"));
     assert_eq!(told(&during, names), ["done", "refused"]);
     assert_eq!(told(&bulk.rows(), names), ["done", "refused"]);
     let reason = during
