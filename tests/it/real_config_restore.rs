@@ -108,26 +108,38 @@ impl Pair {
 
 #[test]
 fn what_has_other_names_there_gets_them() {
-    let lines = "network create lan ipv4.address=none ipv6.address=none
-                 profile create web
-                 profile set web user.note=x
-                 profile device add web eth0 nic network=lan";
-    let Some(pair) = Pair::start(lines) else {
+    let Some(pair) = Pair::start(FILL) else {
         return;
     };
-    let renamed = ["--profile-map", "web=web-old", "--network-map", "lan=lab0"];
+    let maps = [
+        ["--pool-map", "default=fast"],
+        ["--network-map", "br0=lab0"],
+        ["--profile-map", "vols=data"],
+        ["--project-map", "own=theirs"],
+    ];
+    let mut renamed = maps.concat();
+    renamed.push("--with-empty-volumes");
     let ran = pair.restore(&renamed).exits(0);
     let done = done(&ran);
-    for row in ["create network lab0 done", "create profile web-old done"] {
+    for row in [
+        "create storage-pool fast done",
+        "create network lab0 done",
+        "create profile data done",
+        "create project theirs done",
+    ] {
         assert!(done.iter().any(|it| it == row), "{row} is not in {done:#?}");
     }
-    let profile = pair.empty.query("/1.0/profiles/web-old");
-    assert_eq!(profile["config"], json!({ "user.note": "x" }));
-    assert_eq!(profile["devices"]["eth0"]["network"], "lab0");
-    let names = pair.empty.query("/1.0/profiles");
+    let data = pair.empty.query("/1.0/profiles/data");
+    assert_eq!(data["devices"]["data"]["pool"], "fast");
+    let default = pair.empty.query("/1.0/profiles/default");
+    assert_eq!(default["devices"]["root"]["pool"], "fast");
+    assert_eq!(default["devices"]["eth0"]["network"], "lab0");
+    let theirs = pair.empty.query("/1.0/profiles/default?project=theirs");
+    assert_eq!(theirs["devices"]["root"]["pool"], "tank");
+    let pools = pair.empty.query("/1.0/storage-pools");
     assert_eq!(
-        names,
-        json!(["/1.0/profiles/default", "/1.0/profiles/web-old"])
+        pools,
+        json!(["/1.0/storage-pools/fast", "/1.0/storage-pools/tank"])
     );
 }
 
