@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::{LazyLock, OnceLock};
+use std::sync::LazyLock;
 
 use incus_backup::target::{ResticVersion, Tool};
 use tempfile::TempDir;
@@ -51,16 +51,17 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// One that is there and empty. It is a copy: to make one takes restic a second.
+    /// One that is there and empty. It is a copy, whose key is wrapped so that it costs restic no time:
+    /// that of `init` takes half a second of scrypt at every start. `scripts/lib/restic_repository.py`
+    /// made it.
     pub fn new() -> Self {
-        static TEMPLATE: OnceLock<TempDir> = OnceLock::new();
-        let template = TEMPLATE.get_or_init(|| {
-            let made = Self::missing();
-            made.restic(&["init"]);
-            made.folder
-        });
         let one = Self::missing();
-        copy(&template.path().join("repository"), &one.path());
+        let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/restic");
+        copy(&template, &one.path());
+        // Those that hold nothing, which no repository of git keeps.
+        for folder in ["data", "index", "locks", "snapshots"] {
+            fs::create_dir_all(one.path().join(folder)).unwrap();
+        }
         one
     }
 

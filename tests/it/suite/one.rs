@@ -106,7 +106,7 @@ fn what_does_not_run_is_exported_as_it_is(world: &World) {
     world.launch("cold");
     world.act("cold", "freeze");
     let plan = world.run(&["create", "--dry-run", "-f", "json"]).exits(0);
-    assert!(!world.root().exists(), "a dry run changes nothing");
+    assert!(world.holds_nothing(), "a dry run changes nothing");
     let told: Vec<_> = plan
         .rows()
         .iter()
@@ -166,7 +166,7 @@ fn without_a_terminal_and_without_yes_nothing_happens(world: &World) {
     world.init("web");
     let ran = world.run(&["create", "web"]).exits(5);
     assert!(ran.stderr.contains("--yes"), "{}", ran.stderr);
-    assert!(!world.root().exists());
+    assert!(world.holds_nothing());
 }
 
 fn several_are_backed_up_and_restored_at_once(world: &World) {

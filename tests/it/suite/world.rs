@@ -74,10 +74,10 @@ impl World {
         Some(world)
     }
 
-    /// The same, with a restic repository that is not there yet as the target; none without restic.
+    /// The same, with an empty restic repository as the target; none without restic.
     pub fn into_repository(mut self) -> Option<Self> {
         restic::binary()?;
-        self.repository = Some(Repository::missing());
+        self.repository = Some(Repository::new());
         Some(self)
     }
 
@@ -368,6 +368,14 @@ impl World {
         match &self.repository {
             Some(repository) => repository.path(),
             None => self.folder.path().join("backups"),
+        }
+    }
+
+    /// Whether nothing was ever stored.
+    pub fn holds_nothing(&self) -> bool {
+        match &self.repository {
+            Some(repository) => repository.snapshots().is_empty(),
+            None => !self.root().exists(),
         }
     }
 
