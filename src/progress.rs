@@ -7,7 +7,7 @@
 pub type Cancel = tokio_util::sync::CancellationToken;
 
 /// A listener for one run.
-pub trait Progress: Send + Sync {
+pub trait Progress: Send + Sync + std::fmt::Debug {
     /// Begins an item of the run, such as one instance's backup. Dropping the task ends it.
     fn task(&self, name: &str) -> Box<dyn Task>;
 

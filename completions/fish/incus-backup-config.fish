@@ -44,7 +44,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f
 complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f -a "protect" -d 'Protect stored versions from being deleted'
 complete -c incus-backup-config -n "__fish_incus_backup_config_needs_command" -f -a "unprotect" -d 'Take the protection of stored versions back'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
 csv\t'Comma-separated raw values'
@@ -53,6 +53,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -s y -l yes -d 'Do not ask'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -s q -l quiet -d 'Say nothing but errors and results'
@@ -60,7 +61,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -l debug -d 'Log every request and decision'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
 csv\t'Comma-separated raw values'
@@ -69,6 +70,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -s y -l yes -d 'Do not ask'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -s q -l quiet -d 'Say nothing but errors and results'
@@ -76,7 +78,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -l debug -d 'Log every request and decision'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -86,12 +88,13 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -l debug -d 'Log every request and decision'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -101,6 +104,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -l debug -d 'Log every request and decision'
@@ -129,7 +133,7 @@ cluster_members\t''
 warnings\t''"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -l project -d 'Only this project and what is in it' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -139,6 +143,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -l show-secrets -d 'Show passwords, tokens and keys'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -l debug -d 'Log every request and decision'
@@ -167,7 +172,7 @@ cluster_members\t''
 warnings\t''"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -l project -d 'Only this project and what is in it' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -177,6 +182,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -l show-secrets -d 'Show passwords, tokens and keys'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -l debug -d 'Log every request and decision'
@@ -206,7 +212,7 @@ cluster_members\t''
 warnings\t''"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l project -d 'Only this project and what is in it' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -217,6 +223,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 json\t'One JSON object a line'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l show-secrets -d 'Show passwords, tokens and keys'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l exit-code -d 'Exit with 4 when there is a difference'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l debug -d 'Log every request and decision'
@@ -251,7 +258,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l profile-map -d 'Give what had profile OLD profile NEW, which is made as OLD was where it is not there' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l project-map -d 'Restore what was in project OLD into project NEW, which is made as OLD was where it is not there' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -263,6 +270,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 json\t'One JSON object a line'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l with-empty-volumes -d 'Make missing volumes and buckets, without their data'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l force -d 'Delete objects that the backup lacks, where nothing uses them'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -s y -l yes -d 'Do not ask'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -s q -l quiet -d 'Say nothing but errors and results'
@@ -271,7 +279,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -l version -d 'The versions to delete' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -282,6 +290,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -l all-versions -d 'Delete every version'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -l force -d 'Allow what is refused by default; each refusal says when this would allow it'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -s y -l yes -d 'Do not ask'
@@ -291,7 +300,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand delete" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -l version -d 'The versions to delete' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -302,6 +311,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -l all-versions -d 'Delete every version'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -l force -d 'Allow what is refused by default; each refusal says when this would allow it'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -s y -l yes -d 'Do not ask'
@@ -311,7 +321,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l version -d 'The versions [default: the newest complete one]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -322,6 +332,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l all-versions -d 'Every version'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -s y -l yes -d 'Do not ask'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -s q -l quiet -d 'Say nothing but errors and results'
@@ -330,7 +341,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand protect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l version -d 'The versions [default: the newest complete one]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -341,6 +352,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l all-versions -d 'Every version'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -s y -l yes -d 'Do not ask'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand unprotect" -s q -l quiet -d 'Say nothing but errors and results'

@@ -43,7 +43,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_needs_command" -f -
 complete -c incus-backup-image -n "__fish_incus_backup_image_needs_command" -f -a "protect" -d 'Protect stored versions: neither `delete` nor `prune` removes them'
 complete -c incus-backup-image -n "__fish_incus_backup_image_needs_command" -f -a "unprotect" -d 'Let stored versions go that were protected'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -l project -d 'The project [default: the remote\'s, as `incus` finds it]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -l retries -d 'Try again this many times when a download breaks off' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -l parallel -d 'Images at a time [default: 4, or the number of cores if that is smaller]' -r
@@ -55,6 +55,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -l all-projects -d 'All projects'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -s y -l yes -d 'Do not ask'
@@ -63,7 +64,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand cr
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -l debug -d 'Log every request and decision'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -l project -d 'The project [default: the remote\'s, as `incus` finds it]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -l retries -d 'Try again this many times when a download breaks off' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -l parallel -d 'Images at a time [default: 4, or the number of cores if that is smaller]' -r
@@ -75,6 +76,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -l all-projects -d 'All projects'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -s y -l yes -d 'Do not ask'
@@ -83,7 +85,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ba
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -l debug -d 'Log every request and decision'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand backup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -l project -d 'Only this project [default: all]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -94,13 +96,14 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -l all-projects -d 'All projects: what `list` shows anyway'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -l debug -d 'Log every request and decision'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls" -l project -d 'Only this project [default: all]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -111,6 +114,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls" -l all-projects -d 'All projects: what `list` shows anyway'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls" -s v -l verbose -d 'Say more about what is done'
@@ -119,7 +123,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand ls
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -l version -d 'The version [default: the newest complete one]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -l project -d 'The project' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -128,6 +132,7 @@ json\t'One array of objects'
 yaml\t'One list of mappings'"
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand show" -l debug -d 'Log every request and decision'
@@ -135,7 +140,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand sh
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -l version -d 'The version [default: the newest complete one]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -l project -d 'The project' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -144,12 +149,13 @@ json\t'One array of objects'
 yaml\t'One list of mappings'"
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -l debug -d 'Log every request and decision'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand info" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand restore" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand restore" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand restore" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand restore" -l project -d 'The project [default: the remote\'s, as `incus` finds it]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand restore" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand restore" -l version -d 'The version [default: the newest complete one]' -r
@@ -166,6 +172,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand restore" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand restore" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand restore" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand restore" -l all-projects -d 'All projects'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand restore" -l replace -d 'Of images that exist, bring properties, profiles and aliases into line; their files are the same'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand restore" -l skip-existing -d 'Leave images that exist as they are'
@@ -179,7 +186,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand re
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -l version -d 'The versions to delete' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -l project -d 'The project' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -190,6 +197,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand de
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -l all-versions -d 'Delete every version'
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -l force -d 'Allow what is refused by default; each refusal says when this would allow it'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand delete" -s y -l yes -d 'Do not ask'
@@ -200,7 +208,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand de
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -l version -d 'The versions to delete' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -l project -d 'The project' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -211,6 +219,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -l all-versions -d 'Delete every version'
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -l force -d 'Allow what is refused by default; each refusal says when this would allow it'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm" -s y -l yes -d 'Do not ask'
@@ -221,7 +230,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand rm
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -l version -d 'The versions [default: the newest complete one]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -l project -d 'The project' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -232,6 +241,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand pr
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -l all-versions -d 'Every version'
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -s y -l yes -d 'Do not ask'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand protect" -s q -l quiet -d 'Say nothing but errors and results'
@@ -241,7 +251,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand pr
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -l version -d 'The versions [default: the newest complete one]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -l project -d 'The project' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -252,6 +262,7 @@ complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand un
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -l all-versions -d 'Every version'
+complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -s y -l yes -d 'Do not ask'
 complete -c incus-backup-image -n "__fish_incus_backup_image_using_subcommand unprotect" -s q -l quiet -d 'Say nothing but errors and results'

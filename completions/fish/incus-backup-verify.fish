@@ -10,7 +10,7 @@ complete -c incus-backup-verify -l drill-timeout -d 'How long a copy may take to
 complete -c incus-backup-verify -l read-data-subset -d 'Of a restic repository: read so much of its data besides, as `restic check` does: 5%, 1/10, 2G' -r
 complete -c incus-backup-verify -l parallel -d 'Versions at a time [default: the number of cores]' -r
 complete -c incus-backup-verify -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-verify -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-verify -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-verify -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
 csv\t'Comma-separated raw values'
@@ -20,6 +20,7 @@ complete -c incus-backup-verify -s c -l columns -d 'The columns of tables and CS
 complete -c incus-backup-verify -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-verify -l latest -d 'Only the newest version of each'
+complete -c incus-backup-verify -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-verify -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-verify -s y -l yes -d 'Do not ask'
 complete -c incus-backup-verify -s q -l quiet -d 'Say nothing but errors and results'

@@ -136,6 +136,8 @@ impl Context {
                 },
                 owner: self.owner.clone(),
                 state: self.environment.state.clone(),
+                progress: self.progress.clone(),
+                cancel: self.cancel.clone(),
             },
         }
     }
@@ -168,14 +170,60 @@ impl Context {
         }
     }
 
+    /// Where backups live, and how it is reached, once what stands in the way is out of it. `answers` are
+    /// those of a command that changes something.
+    async fn reach(
+        &self,
+        choice: &TargetChoice,
+        answers: Option<&Answers>,
+    ) -> Result<(Chosen, Access), CommandError> {
+        let chosen = self.choice(choice)?;
+        let access = self.access(&chosen, choice);
+        self.check_restic((&chosen, &access), answers).await?;
+        if choice.unlock {
+            self.unlock((&chosen.location, &access), answers).await?;
+        }
+        Ok((chosen, access))
+    }
+
+    /// Takes away the locks of processes that are gone, once the user agrees.
+    async fn unlock(
+        &self,
+        (location, access): (&Location, &Access),
+        answers: Option<&Answers>,
+    ) -> Result<(), CommandError> {
+        let (at, with) = (location.clone(), access.clone());
+        let gone = match blocking(move || at.abandoned_locks(&with)).await? {
+            // It is made, or missed, later.
+            Err(error) if error.is_missing() => return Ok(()),
+            gone => gone?,
+        };
+        for holder in &gone {
+            let text = format!("`{location}` is locked by {holder}, which is gone");
+            self.progress.warn(&text);
+        }
+        if gone.is_empty() || answers.is_some_and(|answers| answers.dry_run) {
+            return Ok(());
+        }
+        let question = match gone.len() {
+            1 => "Take its lock away?".to_owned(),
+            count => format!("Take these {count} locks away?"),
+        };
+        let nothing = Answers {
+            dry_run: false,
+            yes: false,
+        };
+        self.ask(answers.unwrap_or(&nothing), question).await?;
+        let (at, with) = (location.clone(), access.clone());
+        Ok(blocking(move || at.unlock(&with)).await??)
+    }
+
     /// The target, which must exist.
     pub(super) async fn target(
         &self,
         choice: &TargetChoice,
     ) -> Result<Arc<dyn Target>, CommandError> {
-        let chosen = self.choice(choice)?;
-        let access = self.access(&chosen, choice);
-        self.check_restic((&chosen, &access), None).await?;
+        let (chosen, access) = self.reach(choice, None).await?;
         Ok(blocking(move || chosen.location.open(&access)).await??)
     }
 
@@ -185,9 +233,7 @@ impl Context {
         choice: &TargetChoice,
         answers: &Answers,
     ) -> Result<Arc<dyn Target>, CommandError> {
-        let chosen = self.choice(choice)?;
-        let access = self.access(&chosen, choice);
-        self.check_restic((&chosen, &access), Some(answers)).await?;
+        let (chosen, access) = self.reach(choice, Some(answers)).await?;
         Ok(blocking(move || chosen.location.open(&access)).await??)
     }
 
@@ -197,9 +243,7 @@ impl Context {
         choice: &TargetChoice,
         answers: &Answers,
     ) -> Result<Place, CommandError> {
-        let chosen = self.choice(choice)?;
-        let access = self.access(&chosen, choice);
-        self.check_restic((&chosen, &access), Some(answers)).await?;
+        let (chosen, access) = self.reach(choice, Some(answers)).await?;
         let Chosen { location, name, .. } = chosen;
         let wanted = location.clone();
         match blocking(move || wanted.find(&access)).await?? {

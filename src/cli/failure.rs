@@ -140,6 +140,9 @@ fn exit_of(error: &(dyn Error + 'static)) -> Exit {
             if target.is_locked() {
                 return Exit::Locked;
             }
+            if target.is_interrupted() {
+                return Exit::Interrupted;
+            }
             if target.is_missing() {
                 return Exit::NoTarget;
             }

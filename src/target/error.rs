@@ -77,6 +77,17 @@ pub enum TargetError {
         /// Who has it, in restic's words.
         holder: String,
     },
+    /// A restic that is gone had the repository.
+    #[error("restic repository `{repository}` is locked by {holder}, which is gone")]
+    Abandoned {
+        /// The repository.
+        repository: String,
+        /// Who had it.
+        holder: String,
+    },
+    /// The user stopped it.
+    #[error("interrupted")]
+    Interrupted,
     /// restic does not do what it should.
     #[error("restic {verb} failed at `{repository}`: {said}")]
     Restic {
@@ -143,7 +154,16 @@ impl TargetError {
     pub fn is_locked(&self) -> bool {
         match self {
             Self::Shared(error) | Self::DataStays(error) => error.is_locked(),
-            _ => matches!(self, Self::Locked { .. } | Self::RepositoryLocked { .. }),
+            Self::Locked { .. } | Self::RepositoryLocked { .. } | Self::Abandoned { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the user stopped it.
+    pub fn is_interrupted(&self) -> bool {
+        match self {
+            Self::Shared(error) | Self::DataStays(error) => error.is_interrupted(),
+            _ => matches!(self, Self::Interrupted),
         }
     }
 
@@ -197,6 +217,9 @@ impl TargetError {
                  `restic unlock` takes its lock away"
                     .to_owned(),
             ),
+            Self::Abandoned { repository, .. } => Some(format!(
+                "--unlock takes its lock away, after asking; so does `restic -r {repository} unlock`"
+            )),
             Self::LegacyOnly(_) => Some("use another folder as the target of backups".to_owned()),
             Self::Locked { .. } => {
                 Some("try again later, or wait longer: --lock-timeout SECONDS".to_owned())

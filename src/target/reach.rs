@@ -9,6 +9,7 @@ use super::{
     open_directory,
 };
 use crate::model::{Bytes, Owner};
+use crate::progress::{Cancel, Progress};
 
 /// How long a listing of a repository is good for: the plan of one command is made of one.
 const FRESH: Duration = Duration::from_secs(20);
@@ -31,6 +32,10 @@ pub struct ResticAccess {
     pub owner: Owner,
     /// Where this machine's locks are.
     pub state: PathBuf,
+    /// Who listens to what takes restic long.
+    pub progress: Arc<dyn Progress>,
+    /// Who may stop it.
+    pub cancel: Cancel,
 }
 
 /// What is at a location.
@@ -44,13 +49,21 @@ pub enum Found {
 
 impl Access {
     fn opening(&self) -> Opening {
-        let ResticAccess { tool, owner, state } = self.restic.clone();
+        let ResticAccess {
+            tool,
+            owner,
+            state,
+            progress,
+            cancel,
+        } = self.restic.clone();
         Opening {
             tool,
             owner,
             state,
             patience: self.patience,
             fresh: FRESH,
+            progress,
+            cancel,
         }
     }
 }
@@ -85,6 +98,23 @@ impl Location {
         match self {
             Self::Directory(path) => DirectoryTarget::create(path),
             Self::Restic(repository) => ResticTarget::create(repository, access.opening()),
+        }
+    }
+
+    /// Who held the locks in it that nobody holds any more; nothing where locks vanish with their
+    /// processes. Blocks.
+    pub fn abandoned_locks(&self, access: &Access) -> Result<Vec<String>, TargetError> {
+        match self {
+            Self::Directory(_) => Ok(Vec::new()),
+            Self::Restic(repository) => ResticTarget::abandoned_locks(repository, access.opening()),
+        }
+    }
+
+    /// Takes those locks away. Blocks.
+    pub fn unlock(&self, access: &Access) -> Result<(), TargetError> {
+        match self {
+            Self::Directory(_) => Ok(()),
+            Self::Restic(repository) => ResticTarget::unlock(repository, access.opening()),
         }
     }
 

@@ -197,5 +197,11 @@ impl Task for Line {
         }
     }
 
-    fn detail(&self, _text: &str) {}
+    fn detail(&self, text: &str) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.2.elapsed() >= INTERVAL {
+            state.2 = Instant::now();
+            self.say(&format!("{}: {}", state.0, escape(text)), 0, None);
+        }
+    }
 }

@@ -57,6 +57,7 @@ mod real_volumes;
 mod real_whole;
 mod restic;
 mod restic_commands;
+mod restic_locks;
 mod room;
 mod runs;
 mod s3;

@@ -518,6 +518,7 @@ fn what_was_changed_is_changed_back() {
 }
 
 /// Cancels a run when it begins its n-th object.
+#[derive(Debug)]
 struct Stop {
     after: std::sync::atomic::AtomicUsize,
     cancel: incus_backup::progress::Cancel,

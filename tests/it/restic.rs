@@ -104,6 +104,40 @@ impl Repository {
         ]
     }
 
+    /// A folder for `PATH` in which `restic` is a script; `$real` in it is the program itself.
+    pub fn wrapper(&self, script: &str) -> PathBuf {
+        let folder = self.beside("wrapper");
+        let _ = fs::create_dir(&folder);
+        let program = folder.join("restic");
+        let real = binary().unwrap();
+        let text = format!("#!/bin/sh\nreal={}\n{script}\n", real.display());
+        fs::write(&program, text).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&program, mode).unwrap();
+        folder
+    }
+
+    /// A restic that has the repository, and goes on until its input ends.
+    pub fn holder(&self) -> std::process::Child {
+        use std::io::Write as _;
+        let mut child = self
+            .command(&["backup", "--stdin", "--stdin-filename=x"])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+        crate::lab::until(30, "the lock of the other restic", || self.locks() > 0);
+        child
+    }
+
+    /// How many locks there are. One that is being written has a longer name.
+    pub fn locks(&self) -> usize {
+        let all = fs::read_dir(self.path().join("locks")).unwrap();
+        all.filter(|lock| lock.as_ref().unwrap().file_name().len() == 64)
+            .count()
+    }
+
     /// restic, told where the repository is.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = command(binary().unwrap());

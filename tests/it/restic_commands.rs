@@ -1,30 +1,29 @@
 //! Commands on a restic repository, against the fake daemon and real restic.
 
 use std::io::{Read as _, Write as _};
-use std::process::Stdio;
 
 use incus_backup::testing::fake::Series;
 use rstest::rstest;
 
 use crate::fake::World;
-use crate::lab::{Ran, until, variable};
+use crate::lab::{Ran, variable};
 use crate::restic::{Repository, needs_restic, tag};
 
 /// A fake server and a repository.
-struct Site {
-    world: World,
-    repository: Repository,
+pub struct Site {
+    pub world: World,
+    pub repository: Repository,
 }
 
 impl Site {
-    fn with(repository: Repository) -> Self {
+    pub fn with(repository: Repository) -> Self {
         Self {
             world: World::with_web(Series::Lts70, "zfs"),
             repository,
         }
     }
 
-    fn command(&self, kind: &str, arguments: &[&str]) -> std::process::Command {
+    pub fn command(&self, kind: &str, arguments: &[&str]) -> std::process::Command {
         let mut command = self.world.command_for(kind, arguments);
         command
             .envs(self.repository.environment())
@@ -32,18 +31,18 @@ impl Site {
         command
     }
 
-    fn run(&self, kind: &str, arguments: &[&str]) -> Ran {
+    pub fn run(&self, kind: &str, arguments: &[&str]) -> Ran {
         Ran::of(&self.command(kind, arguments).output().unwrap())
     }
 
-    fn create(&self) -> String {
+    pub fn create(&self) -> String {
         let ran = self.run("instance", &["create", "web", "--yes", "-f", "json"]);
         let rows = ran.exits(0).rows();
         rows[0]["version"].as_str().unwrap().to_owned()
     }
 
     /// How many snapshots there are of a part.
-    fn parts(&self, part: &str) -> usize {
+    pub fn parts(&self, part: &str) -> usize {
         let all = self.repository.snapshots();
         all.iter()
             .filter(|it| tag(it, "part").as_deref() == Some(part))
@@ -313,20 +312,7 @@ fn what_another_restic_has_locked_is_11_and_named() {
     needs_restic!();
     let site = Site::with(Repository::new());
     let versions = [site.create(), site.create()];
-    let mut other = site
-        .repository
-        .command(&["backup", "--stdin", "--stdin-filename=x"]);
-    let mut other = other
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut input = other.stdin.take().unwrap();
-    input.write_all(b"x").unwrap();
-    let locks = site.repository.path().join("locks");
-    until(30, "the lock of the other restic", || {
-        std::fs::read_dir(&locks).unwrap().count() > 0
-    });
+    let mut other = site.repository.holder();
     let doomed = [
         "delete",
         "web",
@@ -343,7 +329,7 @@ fn what_another_restic_has_locked_is_11_and_named() {
         "{}",
         ran.stderr
     );
-    drop(input);
+    drop(other.stdin.take());
     assert!(other.wait().unwrap().success());
     site.run("instance", &doomed).exits(0);
 }
@@ -354,21 +340,16 @@ fn a_restic_that_is_killed_leaves_no_version(#[values(1, 2, 3)] which: u32) {
     needs_restic!();
     let site = Site::with(Repository::new());
     let good = site.create();
-    // Dies before it is the one that is meant: the data, what describes it, the record of the run.
-    let wrapper = site.repository.beside("killed");
-    std::fs::create_dir(&wrapper).unwrap();
-    let real = crate::restic::binary().unwrap();
+    // Which one it is: the data, what describes it, the record of the run. It dies while its input is
+    // open.
+    let count = site.repository.beside("count");
     let script = format!(
-        "#!/bin/sh\n[ \"$1\" = backup ] || exec {real} \"$@\"\n\
-         echo >>{count}\n[ $(wc -l <{count}) = {which} ] || exec {real} \"$@\"\n\
-         {real} \"$@\" & sleep 0.2; kill -9 $!; wait $!\n",
-        real = real.display(),
-        count = wrapper.join("count").display()
+        "[ \"$1\" = backup ] || exec $real \"$@\"\n\
+         echo >>{count}\n[ $(wc -l <{count}) = {which} ] || exec $real \"$@\"\n\
+         exec 3<&0\n(head -c 100; sleep 2) <&3 | $real \"$@\" &\nsleep 0.3; kill -9 $!; wait $!",
+        count = count.display()
     );
-    let program = wrapper.join("restic");
-    std::fs::write(&program, script).unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&program, mode).unwrap();
+    let wrapper = site.repository.wrapper(&script);
     let mut command = site.command("instance", &["create", "web", "--yes", "--retries", "0"]);
     let path = format!("{}:/usr/bin:/bin", wrapper.display());
     let ran = Ran::of(&command.env("PATH", path).output().unwrap());

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use incus_backup::model::{Owner, ResourceId, RunId, SourceName};
+use incus_backup::progress::{Cancel, Silent};
 use incus_backup::target::{Location, Opening, ResticTarget, StoredId, Target, TargetError, Tool};
 use incus_backup::testing::target_suite::{
     Bench, Damage, all, content, instance, second, server, store,
@@ -38,6 +39,8 @@ impl Bed {
             state: self.0.beside("state"),
             patience: Duration::ZERO,
             fresh,
+            progress: std::sync::Arc::new(Silent),
+            cancel: Cancel::new(),
         };
         ResticTarget::open(&repository, opening)
     }

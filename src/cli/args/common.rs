@@ -54,9 +54,34 @@ pub struct TargetChoice {
     /// `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]
     #[arg(long, value_name = "URI|NAME", alias = "output")]
     pub target: Option<String>,
-    /// Wait this many seconds for another process to release a lock
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    /// Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "10",
+        visible_alias = "retry-lock",
+        value_parser = seconds
+    )]
     pub lock_timeout: u64,
+    /// Take away the locks of a restic repository whose processes are gone, after asking
+    #[arg(long)]
+    pub unlock: bool,
+}
+
+/// Reads a number of seconds, also as restic takes it: `90`, `30s`, `5m`, `1h`.
+fn seconds(text: &str) -> Result<u64, String> {
+    let (number, unit) = match text.strip_suffix(['s', 'm', 'h']) {
+        Some(number) => (number, text.chars().last()),
+        None => (text, None),
+    };
+    let factor = match unit {
+        Some('m') => 60,
+        Some('h') => 3600,
+        _ => 1,
+    };
+    let number: Option<u64> = number.parse().ok();
+    let seconds = number.and_then(|number| number.checked_mul(factor));
+    seconds.ok_or_else(|| "write it as 30, 30s, 5m or 1h".to_owned())
 }
 
 /// Which projects are meant.
@@ -123,4 +148,25 @@ pub struct Chosen {
     /// Of which server
     #[command(flatten)]
     pub source: SourceChoice,
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("0", Some(0))]
+    #[case("90", Some(90))]
+    #[case("30s", Some(30))]
+    #[case("5m", Some(300))]
+    #[case("1h", Some(3600))]
+    #[case("", None)]
+    #[case("m", None)]
+    #[case("-1", None)]
+    #[case("99999999999999999h", None)]
+    fn seconds_may_have_a_unit(#[case] text: &str, #[case] is: Option<u64>) {
+        assert_eq!(seconds(text).ok(), is);
+    }
 }

@@ -24,12 +24,9 @@ pub(super) async fn check(
     subset: Option<String>,
 ) -> Result<Whole, CommandError> {
     let depth = subset.map_or(Depth::Structure, Depth::Subset);
-    let task = context.progress.task("verify");
-    task.phase("checking the target", None);
     let (checked, location) = (target.clone(), target.location());
-    let damage = context
-        .unless_cancelled(async { Ok(blocking(move || checked.check(&depth)).await??) })
-        .await?;
+    // It stops by itself when that is asked for, and leaves nothing running.
+    let damage = blocking(move || checked.check(&depth)).await??;
     let Some(damage) = damage else {
         return Ok(Whole::Good);
     };

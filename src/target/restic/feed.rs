@@ -1,8 +1,9 @@
 //! A snapshot that is being made of what is written.
 
-use std::io::{self, Read as _, Write};
+use std::io::{self, BufRead as _, BufReader, Write};
 
 use super::process::{Restic, Running};
+use super::said::Told;
 use super::snapshot::Made;
 use super::tags::Tags;
 use crate::model::{SourceName, Version};
@@ -45,7 +46,7 @@ impl Label {
 pub(super) struct Feed {
     running: Running,
     /// What restic writes is taken, so that it never waits for it.
-    output: Option<std::thread::JoinHandle<Vec<u8>>>,
+    output: Option<std::thread::JoinHandle<Option<Made>>>,
     fed: u64,
 }
 
@@ -54,13 +55,17 @@ impl Feed {
     pub(super) fn start(restic: &Restic, label: &Label) -> Result<Self, TargetError> {
         let mut running = restic.feed("backup", &label.arguments())?;
         let stdout = running.stdout.take();
+        // How far it is, is known from what it was fed.
         let output = std::thread::spawn(move || {
-            let mut output = Vec::new();
-            if let Some(mut stdout) = stdout {
-                // Only its last lines matter, and there is one for each second.
-                let _ = stdout.read_to_end(&mut output);
+            let mut made = None;
+            for line in stdout.into_iter().flat_map(|it| BufReader::new(it).lines()) {
+                let Ok(line) = line else { break };
+                if let Told::Words(words) = Told::read(&line) {
+                    tracing::info!("restic: {words}");
+                    made = Made::read(words).or(made);
+                }
             }
-            output
+            made
         });
         Ok(Self {
             running,
@@ -91,18 +96,14 @@ impl Feed {
     /// Ends the input, waits for the snapshot, and looks whether it is of everything.
     pub(super) fn finish(mut self, restic: &Restic) -> Result<Made, TargetError> {
         self.running.finish()?;
-        let output = self
-            .output
-            .take()
-            .and_then(|it| it.join().ok())
-            .unwrap_or_default();
+        let output = self.output.take();
+        let made = output.and_then(|it| it.join().ok()).flatten();
         let failed = |said: String| TargetError::Restic {
             verb: "backup".to_owned(),
             repository: restic.repository.shown(),
             said,
         };
-        let made =
-            Made::find(&output).ok_or_else(|| failed("it does not say what it made".to_owned()))?;
+        let made = made.ok_or_else(|| failed("it does not say what it made".to_owned()))?;
         if made.total_bytes_processed != self.fed {
             let _ = restic.run("forget", std::slice::from_ref(&made.snapshot_id));
             let (took, given) = (made.total_bytes_processed, self.fed);

@@ -32,6 +32,7 @@ mod bundle;
 mod catalog;
 mod draft;
 mod feed;
+mod held;
 mod lock;
 mod notes;
 mod open;

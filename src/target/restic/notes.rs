@@ -99,7 +99,7 @@ fn tag(inner: &Inner, changes: &[String], snapshots: &[String]) -> Result<(), Ta
     if changes.is_empty() || snapshots.is_empty() {
         return Ok(());
     }
-    let tagged = inner.restic.run("tag", &[changes, snapshots].concat());
+    let tagged = inner.restic.change("tag", &[changes, snapshots].concat());
     inner.forget_listing();
-    tagged.map(|_| ())
+    tagged
 }

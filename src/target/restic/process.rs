@@ -1,18 +1,21 @@
 //! The one owner of the child program: what restic is told, how it ends, what it says.
 
 use std::fmt;
-use std::io::{self, BufRead as _, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::address::Repository;
-use super::said::Failed;
+use super::held;
+use super::said::{Failed, Told};
 use super::slot::{Slot, Taken};
 use super::version::ResticVersion;
+use crate::progress::{Cancel, Progress, Task};
 use crate::target::TargetError;
 
 /// How much of what restic says on stderr is kept.
@@ -21,6 +24,8 @@ const SAYING: usize = 64 * 1024;
 const MERCY: Duration = Duration::from_secs(2);
 /// How long it takes for that once it says that it does.
 const CLEANING: Duration = Duration::from_millis(300);
+/// How soon a restic that works for long is stopped once that is asked for.
+const HEED: Duration = Duration::from_millis(100);
 /// What else would tell restic where its repository and password are.
 const SILENCED: [&str; 3] = [
     "RESTIC_REPOSITORY_FILE",
@@ -84,6 +89,10 @@ pub(super) struct Restic {
     /// How long it waits for locks of others.
     pub(super) patience: Duration,
     pub(super) slot: Slot,
+    /// Who listens to long work.
+    pub(super) progress: Arc<dyn Progress>,
+    /// Who may stop it.
+    pub(super) cancel: Cancel,
 }
 
 impl Restic {
@@ -96,7 +105,9 @@ impl Restic {
             .env("RESTIC_REPOSITORY", self.repository.address())
             // `--time` is read in the zone of the process.
             .env("TZ", "UTC")
-            .env_remove("RESTIC_PROGRESS_FPS");
+            // It tells how far it is though nobody sees its output: with `--json` as often as a
+            // screen would show, which is more than enough.
+            .env("RESTIC_PROGRESS_FPS", "1");
         if self.version >= ResticVersion::WAITS && !self.patience.is_zero() {
             command.arg(format!("--retry-lock={}s", self.patience.as_secs()));
         }
@@ -159,12 +170,68 @@ impl Restic {
             read.map_err(|cause| self.tool.unstartable(cause))?;
         }
         running.finish()?;
-        for line in String::from_utf8_lossy(&output).lines().take(100) {
-            if !line.starts_with(['{', '[']) {
-                tracing::info!("restic: {line}");
+        Ok(output)
+    }
+
+    /// Has it change something, which is done in a moment.
+    pub(super) fn change(&self, verb: &str, arguments: &[String]) -> Result<(), TargetError> {
+        let output = self.run(verb, arguments)?;
+        for line in String::from_utf8_lossy(&output).lines() {
+            if let Told::Words(words) = Told::read(line) {
+                tracing::info!("restic: {words}");
             }
         }
-        Ok(output)
+        Ok(())
+    }
+
+    /// Has it do what takes long: what it says is told as it says it, and it can be stopped.
+    pub(super) fn work(
+        &self,
+        (verb, what): (&str, &str),
+        arguments: &[String],
+    ) -> Result<(), TargetError> {
+        let mut running = self.start(verb, arguments, Stdio::null())?;
+        let task = self.progress.task(&format!("restic {verb}"));
+        task.phase(what, None);
+        let (lines, heard) = mpsc::channel();
+        let stdout = running.stdout.take();
+        let reader = std::thread::spawn(move || {
+            for line in stdout.into_iter().flat_map(|it| BufReader::new(it).lines()) {
+                if line.is_ok_and(|line| lines.send(line).is_err()) {
+                    break;
+                }
+            }
+        });
+        self.listen_to(&heard, &*task)?;
+        let _ = reader.join();
+        running.finish()
+    }
+
+    /// Tells what is heard until there is no more of it.
+    fn listen_to(
+        &self,
+        heard: &mpsc::Receiver<String>,
+        task: &dyn Task,
+    ) -> Result<(), TargetError> {
+        let mut doing = String::new();
+        loop {
+            match heard.recv_timeout(HEED) {
+                Ok(line) => match Told::read(&line) {
+                    Told::Words(words) => {
+                        tracing::info!("restic: {words}");
+                        task.detail(words);
+                        words.clone_into(&mut doing);
+                    }
+                    Told::Status(status) => task.detail(&format!("{doing}: {status}")),
+                    Told::Nothing => {}
+                },
+                Err(RecvTimeoutError::Timeout) if self.cancel.is_cancelled() => {
+                    return Err(TargetError::Interrupted);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
     }
 
     /// Starts it with an input that is written to it.
@@ -226,7 +293,7 @@ impl Running {
             code: status.code(),
             stderr: &stderr,
         };
-        Err(failed.error())
+        Err(held::explain(&self.restic, failed.error()))
     }
 
     /// Interrupts it while its input is open, and then kills it.

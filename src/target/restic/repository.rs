@@ -12,8 +12,9 @@ use super::process::{Restic, Tool};
 use super::slot::Slot;
 use super::snapshot::Snapshot;
 use super::tags::{RUN, SOURCE, Tags};
-use super::{draft, notes, open, remove};
+use super::{draft, held, notes, open, remove};
 use crate::model::{Bytes, Check, Owner, ResourceId, SourceName, Version, encode_component};
+use crate::progress::{Cancel, Progress};
 use crate::target::{
     Depth, DirectoryTarget, Doomed, Draft, ExclusiveLock, Filter, Location, Manifest, Opened,
     Protection, RunRecord, SourceFacts, Stored, StoredId, Target, TargetError,
@@ -63,6 +64,10 @@ pub struct Opening {
     pub patience: Duration,
     /// How long a listing is good for while nothing is changed from here.
     pub fresh: Duration,
+    /// Who listens to long work.
+    pub progress: Arc<dyn Progress>,
+    /// Who may stop it.
+    pub cancel: Cancel,
 }
 
 impl ResticTarget {
@@ -76,8 +81,20 @@ impl ResticTarget {
     /// Makes a repository. Blocks.
     pub fn create(repository: &Repository, opening: Opening) -> Result<(), TargetError> {
         let target = Self::new(repository, opening)?;
-        target.inner.restic.run("init", &[])?;
-        Ok(())
+        target.inner.restic.change("init", &[])
+    }
+
+    /// Who held the locks of a repository that nobody holds any more. Blocks.
+    pub fn abandoned_locks(
+        repository: &Repository,
+        opening: Opening,
+    ) -> Result<Vec<String>, TargetError> {
+        held::abandoned(&Self::new(repository, opening)?.inner.restic)
+    }
+
+    /// Takes those locks away. Blocks.
+    pub fn unlock(repository: &Repository, opening: Opening) -> Result<(), TargetError> {
+        held::unlock(&Self::new(repository, opening)?.inner.restic)
     }
 
     fn new(repository: &Repository, opening: Opening) -> Result<Self, TargetError> {
@@ -88,6 +105,8 @@ impl ResticTarget {
             repository: repository.clone(),
             patience: opening.patience,
             slot: Slot::default(),
+            progress: opening.progress,
+            cancel: opening.cancel,
         };
         Ok(Self {
             inner: Arc::new(Inner {
@@ -175,7 +194,7 @@ impl Inner {
     /// Removes snapshots; their data stays until the repository is pruned.
     pub(super) fn forget(&self, snapshots: &[String]) -> Result<(), TargetError> {
         for some in snapshots.chunks(AT_A_TIME) {
-            self.restic.run("forget", some)?;
+            self.restic.change("forget", some)?;
             self.forget_listing();
         }
         Ok(())
@@ -188,7 +207,7 @@ impl Inner {
         self.forget(first)?;
         if !last.is_empty() {
             let arguments = [&["--prune".to_owned()], last].concat();
-            self.restic.run("forget", &arguments)?;
+            self.restic.work(("forget", "pruning"), &arguments)?;
             self.forget_listing();
         }
         Ok(())
@@ -200,8 +219,8 @@ impl Inner {
             Depth::Structure => Vec::new(),
             Depth::Subset(subset) => vec![format!("--read-data-subset={subset}")],
         };
-        match self.restic.run("check", &arguments) {
-            Ok(_) => Ok(None),
+        match self.restic.work(("check", "checking"), &arguments) {
+            Ok(()) => Ok(None),
             // What it says before 0.17 and since then.
             Err(TargetError::Restic { said, .. })
                 if said.contains("contains errors") || said.contains("is damaged") =>

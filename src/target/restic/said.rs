@@ -44,6 +44,35 @@ impl Failed<'_> {
     }
 }
 
+/// What a line of its output is, while it works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told<'a> {
+    /// It says something.
+    Words(&'a str),
+    /// It says how far it is: `10 of 21 packs`, in its words `10 / 21 packs`.
+    Status(&'a str),
+    /// It says nothing.
+    Nothing,
+}
+
+impl<'a> Told<'a> {
+    /// Reads a line: `[0:01] 47.62%  10 / 21 packs` is how far it is, and so is a line of JSON that
+    /// calls itself so.
+    pub(super) fn read(line: &'a str) -> Self {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with("{\"message_type\":\"status\"") {
+            return Self::Nothing;
+        }
+        let status = || {
+            let (time, rest) = line.strip_prefix('[')?.split_once(']')?;
+            let (percent, amount) = rest.trim_start().split_once('%')?;
+            let plain = |text: &str| text.chars().all(|c| c.is_ascii_digit() || ":.".contains(c));
+            (plain(time) && plain(percent)).then(|| amount.trim())
+        };
+        status().map_or(Self::Words(line), Self::Status)
+    }
+}
+
 /// Who has the lock, in restic's words: `PID 5 on host by root (UID 0, GID 0)`.
 fn locked(what: String, words: &str) -> TargetError {
     let holder = words
@@ -122,6 +151,17 @@ mod tests {
         #[case] text: &str,
     ) {
         assert_eq!(error(code, stderr).to_string(), text);
+    }
+
+    #[rstest]
+    #[case("[0:01] 47.62%  10 / 21 packs", Told::Status("10 / 21 packs"))]
+    #[case("[12:00:01] 100.00%  2 / 2 snapshots", Told::Status("2 / 2 snapshots"))]
+    #[case("check all packs", Told::Words("check all packs"))]
+    #[case("[a] 5% of it", Told::Words("[a] 5% of it"))]
+    #[case("  ", Told::Nothing)]
+    #[case("{\"message_type\":\"status\",\"percent_done\":0}", Told::Nothing)]
+    fn how_far_it_is_stands_in_a_line_of_its_own(#[case] line: &str, #[case] told: Told) {
+        assert_eq!(Told::read(line), told);
     }
 
     #[rstest]

@@ -49,12 +49,10 @@ pub(super) struct Made {
 }
 
 impl Made {
-    /// Finds it among the lines that restic wrote.
-    pub(super) fn find(output: &[u8]) -> Option<Self> {
-        let lines = output.split(|byte| *byte == b'\n');
-        lines
-            .filter(|line| line.windows(9).any(|part| part == b"\"summary\""))
-            .find_map(|line| serde_json::from_slice(line).ok())
+    /// Reads it from a line that restic wrote, if it is that.
+    pub(super) fn read(line: &str) -> Option<Self> {
+        line.contains("\"summary\"").then_some(())?;
+        serde_json::from_str(line).ok()
     }
 }
 
@@ -64,16 +62,16 @@ mod tests {
 
     #[test]
     fn the_end_of_a_backup_names_its_snapshot() {
-        let output = concat!(
-            "{\"message_type\":\"status\",\"percent_done\":0,\"bytes_done\":7}\n",
+        let line = concat!(
             "{\"message_type\":\"summary\",\"files_new\":1,\"data_added\":260,\"data_added_packed\":331,",
-            "\"total_bytes_processed\":7,\"snapshot_id\":\"2e1ef3c0\"}\n"
+            "\"total_bytes_processed\":7,\"snapshot_id\":\"2e1ef3c0\"}"
         );
-        let made = Made::find(output.as_bytes()).unwrap();
+        let made = Made::read(line).unwrap();
         assert_eq!(
             (made.snapshot_id.as_str(), made.total_bytes_processed),
             ("2e1ef3c0", 7)
         );
-        assert!(Made::find(b"{\"message_type\":\"status\"}\n").is_none());
+        assert!(Made::read("{\"message_type\":\"status\"}").is_none());
+        assert!(Made::read("a \"summary\" of nothing").is_none());
     }
 }
