@@ -124,6 +124,16 @@ pub fn lab() -> Option<Lab> {
     })
 }
 
+/// A lab that has this pool beside those of the usual ones: `scripts/lab-vm`.
+pub fn lab_with_pool(pool: &str) -> Option<Lab> {
+    let pools = variable("LAB_POOLS").unwrap_or_default();
+    if pools.split(' ').any(|known| known == pool) {
+        return lab();
+    }
+    eprintln!("left out: the lab has no pool `{pool}` (scripts/lab-vm runs one that has)");
+    None
+}
+
 impl Lab {
     /// The URI of this test's own target.
     pub fn target(&self) -> String {

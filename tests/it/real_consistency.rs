@@ -1,9 +1,11 @@
 //! What is stored of a running container is from one moment.
 
-use crate::lab::{Lab, command, lab, until};
+use crate::lab::{Lab, lab, until};
+use crate::stored::last;
 
 /// Two files that the same counter is appended to, as fast as the shell can.
-const COUNTER: &str = "i=0; while true; do i=$((i+1)); echo $i >>/data/a; echo $i >>/data/b; done";
+pub const COUNTER: &str =
+    "i=0; while true; do i=$((i+1)); echo $i >>/data/a; echo $i >>/data/b; done";
 
 fn counting(lab: &mut Lab, pool: &str) -> String {
     let name = lab.launch("count", &["-s", pool]);
@@ -22,23 +24,10 @@ fn counting(lab: &mut Lab, pool: &str) -> String {
     name
 }
 
-/// The last complete line of a file in an archive.
-fn last(archive: &std::path::Path, file: &str) -> i64 {
-    let member = format!("backup/container/rootfs/data/{file}");
-    let output = command("tar")
-        .args(["--zstd", "-xOf", archive.to_str().unwrap(), &member])
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let complete = text
-        .rsplit_once('\n')
-        .map(|(lines, _)| lines)
-        .unwrap_or_default();
-    complete
-        .lines()
-        .last()
-        .and_then(|line| line.parse().ok())
-        .unwrap_or(0)
+/// The numbers that an archive has of the two files.
+pub fn numbers(archive: &std::path::Path) -> (i64, i64) {
+    let of = |file: &str| last(archive, &format!("backup/container/rootfs/data/{file}"));
+    (of("a"), of("b"))
 }
 
 #[test]
@@ -64,7 +53,7 @@ fn backups_of_a_running_container_on_btrfs_are_from_a_snapshot() {
     }
     for version in lab.versions("default", &name) {
         let archive = version.join("export.tar.zst");
-        let (a, b) = (last(&archive, "a"), last(&archive, "b"));
+        let (a, b) = numbers(&archive);
         assert!(a > 0 && (a - b).abs() < 2000, "{a} and {b}");
     }
     assert_eq!(lab.status(&name), "Running");
@@ -82,7 +71,7 @@ fn ten_backups(mut lab: Lab, pool: &str) {
     assert_eq!(versions.len(), 10);
     for version in versions {
         let archive = version.join("export.tar.zst");
-        let (a, b) = (last(&archive, "a"), last(&archive, "b"));
+        let (a, b) = numbers(&archive);
         assert!(
             a > 0 && (0..=1).contains(&(a - b)),
             "{}: {a} and {b}",

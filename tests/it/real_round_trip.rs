@@ -33,7 +33,7 @@ const DESCRIBE: &str = r#"cd /data; find . | sort | while IFS= read -r f; do
 done; find . | wc -l; d=.; n=0; while [ -d $d ]; do n=$((n+1)); d=$(ls -d $d/d* 2>/dev/null | head -1); [ -n "$d" ] || break; done; echo $n; stat -c '%h %Y' /data/a /data/random | grep -v ^2; stat -c %h /data/a"#;
 
 /// What of an instance must come back; times and places of its last run are not part of it.
-fn described(lab: &Lab, name: &str) -> Value {
+pub fn described(lab: &Lab, name: &str) -> Value {
     let mut instance = lab.query(&format!("/1.0/instances/{name}"));
     for key in ["status", "status_code", "last_used_at", "created_at"] {
         instance.as_object_mut().unwrap().remove(key);

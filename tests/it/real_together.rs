@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::lab::{Lab, kill, lab, until};
-use crate::real_volumes::last;
+use crate::stored::last;
 
 /// The same counter, appended to a file on the root disk and to one on the volume.
 const COUNTER: &str = "i=0; while true; do i=$((i+1)); echo $i >>/data/a; echo $i >>/mnt/b; done";
@@ -31,7 +31,7 @@ fn counting(lab: &mut Lab, pool: &str) -> (String, String) {
 }
 
 /// The versions of the volume of a pool, oldest first.
-fn volumes(lab: &Lab, pool: &str, name: &str) -> Vec<PathBuf> {
+pub fn volumes(lab: &Lab, pool: &str, name: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for source in std::fs::read_dir(lab.root()).unwrap() {
         let place = source

@@ -1,12 +1,13 @@
 //! Custom volumes of a real server: there and back, in use, replaced, and after things went wrong.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::lab::{Lab, Ran, command, kill, lab, unique, until, variable};
+use crate::stored::last;
 
 /// `incus-backup-volume` with this test's target, without a question.
 fn volumes_command(lab: &Lab, arguments: &[&str]) -> std::process::Command {
@@ -243,18 +244,6 @@ fn counting(lab: &mut Lab, pool: &str) -> (String, String) {
         lab.sh(&user, "cat /mnt/b 2>/dev/null || true").len() > 100
     });
     (name, user)
-}
-
-/// The last complete line of a file in an archive.
-pub fn last(archive: &Path, member: &str) -> i64 {
-    let output = command("tar")
-        .args(["--zstd", "-xOf", archive.to_str().unwrap(), member])
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let complete = text.rsplit_once('\n').map(|(lines, _)| lines);
-    let line = complete.unwrap_or_default().lines().last();
-    line.and_then(|line| line.parse().ok()).unwrap_or(0)
 }
 
 #[test]
