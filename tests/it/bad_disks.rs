@@ -158,7 +158,7 @@ fn a_target_that_is_full_at_any_size_costs_no_version() {
 }
 
 /// Fills a file system until so many bytes are left.
-fn fill(path: &Path, left: u64) {
+pub fn fill(path: &Path, left: u64) {
     use std::io::Write as _;
     let mut file = std::fs::File::create(path).unwrap();
     while file.write_all(&[0; 4096]).is_ok() {}
@@ -167,10 +167,10 @@ fn fill(path: &Path, left: u64) {
 }
 
 /// A file system that is unmounted at last.
-struct Mounted(std::path::PathBuf);
+pub struct Mounted(std::path::PathBuf);
 
 impl Mounted {
-    fn tmpfs(at: &Path, kib: u32) -> Option<Self> {
+    pub fn tmpfs(at: &Path, kib: u32) -> Option<Self> {
         let options = std::ffi::CString::new(format!("size={kib}k,mode=700")).unwrap();
         let mounted = rustix::mount::mount(
             "tmpfs",

@@ -21,6 +21,7 @@ mod drill;
 mod fake;
 mod fake_config;
 mod faults;
+mod faults_restic;
 mod faults_volumes;
 mod fourteen_days;
 mod generated;

@@ -56,13 +56,19 @@ impl Repository {
     /// made it.
     pub fn new() -> Self {
         let one = Self::missing();
+        fs::create_dir(one.path()).unwrap();
+        one.fill();
+        one
+    }
+
+    /// Makes its folder, which is there and empty, a repository.
+    pub fn fill(&self) {
         let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/restic");
-        copy(&template, &one.path());
+        copy(&template, &self.path());
         // Those that hold nothing, which no repository of git keeps.
         for folder in ["data", "index", "locks", "snapshots"] {
-            fs::create_dir_all(one.path().join(folder)).unwrap();
+            fs::create_dir_all(self.path().join(folder)).unwrap();
         }
-        one
     }
 
     /// One that is not there.
@@ -255,7 +261,7 @@ pub fn tags(snapshot: &serde_json::Value) -> Vec<String> {
 }
 
 fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
+    fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         let place = to.join(path.file_name().unwrap());

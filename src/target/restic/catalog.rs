@@ -101,6 +101,15 @@ impl Part<'_> {
     fn draft(&self) -> &str {
         self.tags.get("draft").unwrap_or_default()
     }
+
+    /// Whether it is of everything that its writer had, as far as both say how much that is.
+    fn is_whole(&self) -> bool {
+        let meant = self.tags.get("size").and_then(|size| size.parse().ok());
+        let held = self.snapshot.summary.as_ref();
+        meant
+            .zip(held)
+            .is_none_or(|(meant, held): (u64, _)| held.total_bytes_processed == meant)
+    }
 }
 
 /// What joins the parts of a version: whose they are, and what its writer called it.
@@ -125,8 +134,9 @@ impl Catalog {
             let (source, resource) = (part.id.source.clone(), part.id.resource.clone());
             let key = (source, resource, part.draft().to_owned());
             match part.tags.get("part") {
-                Some(DATA) => data.entry(key).or_default().push(part),
-                Some(MANIFEST) => manifests.entry(key).or_default().push(part),
+                Some(MANIFEST) if part.is_whole() => manifests.entry(key).or_default().push(part),
+                // A short manifest goes with the data that it was to describe.
+                Some(DATA | MANIFEST) => data.entry(key).or_default().push(part),
                 _ => {}
             }
         }
@@ -240,7 +250,9 @@ fn orphan(parts: &[Part]) -> Option<Orphan> {
         id: first.id.clone(),
         draft: first.draft().to_owned(),
         snapshots: parts.iter().map(|it| it.snapshot.id.clone()).collect(),
-        owner: first.tags.get("owner").and_then(|it| it.parse().ok()),
+        owner: parts
+            .iter()
+            .find_map(|part| part.tags.get("owner")?.parse().ok()),
         made_at: parts.iter().map(|it| it.snapshot.made_at()).max()?,
     })
 }

@@ -174,6 +174,8 @@ impl Draft for ResticDraft {
             cause,
         })?;
         let mut label = self.label(manifest_name(&id.resource), MANIFEST);
+        // Whoever is killed in the middle ends restic's input: what is shorter is no manifest.
+        label.tags.set("size", &bytes.len().to_string());
         if let Some(packed) = pack(&manifest) {
             label.tags.set("manifest", &packed);
         }
