@@ -73,6 +73,13 @@ impl Context {
         self.pausing.next.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// The same, for exports that leave snapshots out.
+    pub(super) fn without_snapshots(&self) -> Self {
+        let mut context = self.clone();
+        context.options.instance_only = true;
+        context
+    }
+
     /// Waits a moment before something that failed is tried again.
     pub(super) async fn before_next_try(&self, error: &BackupError) {
         tracing::debug!(%error, "trying again");

@@ -53,11 +53,18 @@ pub(super) async fn store_copy(
     (hooks, moment): (HookFacts, Option<Moment>),
     task: &dyn Task,
 ) -> Result<Stored, BackupError> {
-    let exported = async {
-        let draft = begin(context, subject).await?;
-        export_copy(context, subject, &copy, draft, task).await
-    };
-    let exported = exported.await;
+    let mut exported = begin_and_export(context, subject, &copy, task).await;
+    if let Err(error) = &exported
+        && !context.options.instance_only
+        && error.is_of_copied_snapshots()
+    {
+        let name = &subject.instance.name;
+        context.progress.warn(&format!(
+            "`{name}` is stored without its snapshots, because the server cannot export those of a copy: {error}"
+        ));
+        let alone = context.without_snapshots();
+        exported = begin_and_export(&alone, subject, &copy, task).await;
+    }
     let deleted = copy.delete().await;
     let (draft, archive) = exported?;
     if let Err(error) = deleted {
@@ -73,6 +80,16 @@ pub(super) async fn store_copy(
         moment,
     };
     commit(context, subject, draft, taken).await
+}
+
+async fn begin_and_export(
+    context: &Context,
+    subject: &Subject,
+    copy: &TemporaryCopy<'_>,
+    task: &dyn Task,
+) -> Result<(Box<dyn Draft>, StoredArchive<Contents>), BackupError> {
+    let draft = begin(context, subject).await?;
+    export_copy(context, subject, copy, draft, task).await
 }
 
 async fn begin(context: &Context, subject: &Subject) -> Result<Box<dyn Draft>, BackupError> {

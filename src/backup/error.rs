@@ -112,6 +112,19 @@ pub enum BackupError {
 }
 
 impl BackupError {
+    /// Whether the snapshots of a copy are what could not be exported.
+    ///
+    /// On thin LVM Incus 6.0.4 copies a virtual machine's snapshots wrongly: what should be the small
+    /// filesystem beside the disk is another copy of the disk, which cannot be mounted. The originals'
+    /// are whole. Can go when `incus copy` and then `incus export` of a machine with a snapshot work
+    /// there (`copyThinpoolVolume`).
+    pub(super) fn is_of_copied_snapshots(&self) -> bool {
+        let Self::Operation(incus::OperationError::Failed { message, .. }) = self else {
+            return false;
+        };
+        message.contains("Failed to mount LVM snapshot volume")
+    }
+
     /// Whether it may succeed when it is tried again: something changed under the export.
     ///
     /// The texts are those of Go's `archive/tar` and of the server's tar writer.

@@ -205,6 +205,46 @@ fn each_state_and_driver_has_its_method(
     assert_ne!(config["volatile.uuid"], "uuid-it");
 }
 
+/// Incus copies the snapshots of a machine on thin LVM so that they cannot be exported; what runs is
+/// stored all the same, of the same copy, and what is not in it is told.
+#[rstest]
+fn a_copy_whose_snapshots_cannot_be_exported_is_stored_without_them(
+    #[values(Series::Lts60, Series::Lts70)] series: Series,
+) {
+    let world = World::new(series);
+    {
+        let mut state = world.incus.state();
+        state.add_pool("tank", "lvm");
+        state.add_instance("web", "tank", "Running", "virtual-machine");
+        let web = state.instance("web").unwrap();
+        web.add_snapshot("s0", "2077-01-02T03:04:05Z");
+    }
+    let text = "Backup create: Failed to mount LVM snapshot volume: Failed to mount \"/dev/x\"";
+    world.incus.inject(Fault::Fail("Backing up", text));
+    let ran = world.run(&["create", "web", "--yes"]).exits(0);
+    let told = "`web` is stored without its snapshots";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    assert_eq!(world.versions(), 1);
+    assert_eq!(world.left_over(), Vec::<String>::new());
+    let shown = world.run(&["show", "web", "-f", "json"]).exits(0);
+    let manifest: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    let facts = &manifest["instance"];
+    assert_eq!(facts["snapshots"], serde_json::json!([]));
+    assert_eq!(facts["missing_snapshots"], serde_json::json!(["s0"]));
+    assert_eq!(manifest["options"]["instance_only"], false);
+    assert_eq!(manifest["consistency"], "crash-consistent");
+    // A trouble of another kind is none that fewer snapshots would cure.
+    let other = Fault::Fail("Backing up", "Failed to mount LVM volume");
+    world.incus.inject(other);
+    world.run(&["create", "web", "--yes"]).exits(1);
+    assert_eq!(world.versions(), 1);
+    // The next one has them again, where the server can.
+    world.run(&["create", "web", "--yes"]).exits(0);
+    let shown = world.run(&["show", "web", "-f", "json"]).exits(0);
+    let manifest: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(manifest["instance"]["snapshots"], serde_json::json!(["s0"]));
+}
+
 #[test]
 fn a_live_export_is_recorded_as_inconsistent() {
     let world = World::with_web(Series::Lts70, "dir");

@@ -4,6 +4,8 @@
 //! The machine has no system: it counts, and writes its counter to a sector at 1 MiB of its disk, then to
 //! one at 15 MiB, then to one at 1 MiB of its second disk, if it has one (`scripts/lib/vm-counter.sh`).
 
+use std::path::Path;
+
 use rstest::rstest;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -27,7 +29,8 @@ fn machine(lab: &mut Lab, pool: &str) -> String {
     lab.adopt(&name);
     let image = variable("LAB_MACHINE_IMAGE").unwrap_or_else(|| "counter".to_owned());
     let mut arguments = vec!["init", &image, &name, "--vm", "-s", pool];
-    arguments.extend(["-d", "root,size=16MiB", "-c", "limits.memory=128MiB"]);
+    arguments.extend(["-d", "root,size=16MiB", "-d", "root,size.state=64MiB"]);
+    arguments.extend(["-c", "limits.memory=128MiB"]);
     arguments.extend(["-c", "security.csm=true", "-c", "security.secureboot=false"]);
     lab.incus(&arguments);
     name
@@ -173,11 +176,18 @@ fn a_running_machine_is_read_of_one_moment_and_comes_back(
     let name = machine(&mut lab, pool);
     start(&lab, &name);
     snapshot_and_count_on(&lab, &name);
+    // Incus 6.0.4 copies a machine's snapshots on thin LVM so that they cannot be exported.
+    let with_snapshots = pool != "lvm" || lab.has("direct_backup");
     for _ in 0..2 {
         assert_eq!(create(&lab, &name, &[]), read(method, "crash-consistent"));
         assert_eq!(lab.status(&name), "Running");
         let (near, far) = counters(&member(&newest(&lab, &name), DISK));
         is_between(near, far);
+        if !with_snapshots {
+            let facts = manifest(&lab, &name)["instance"].clone();
+            assert_eq!(facts["missing_snapshots"], serde_json::json!(["s0"]));
+            continue;
+        }
         let (then, there) = counters(&member(&newest(&lab, &name), SNAPSHOT));
         is_between(then, there);
         assert!(then < near, "it does not count: {then} and {near}");
@@ -194,13 +204,20 @@ fn a_running_machine_is_read_of_one_moment_and_comes_back(
     let good = lab.versions("default", &name)[1].clone();
     let version = good.file_name().unwrap().to_str().unwrap().to_owned();
     let archive = good.join("export.tar.zst");
-    let disks = [DISK, SNAPSHOT].map(|disk| digest(&member(&archive, disk)));
+    let stored = if with_snapshots {
+        &[DISK, SNAPSHOT][..]
+    } else {
+        &[DISK]
+    };
+    let digests = |archive: &Path| -> Vec<Vec<u8>> {
+        let each = stored.iter().map(|disk| digest(&member(archive, disk)));
+        each.collect()
+    };
+    let disks = digests(&archive);
     lab.backup(&["restore", &name, "--version", &version, "--yes", "-q"])
         .exits(0);
     assert_eq!(create(&lab, &name, &[]), read("direct", "consistent"));
-    let archive = newest(&lab, &name);
-    let again = [DISK, SNAPSHOT].map(|disk| digest(&member(&archive, disk)));
-    assert_eq!(again, disks);
+    assert_eq!(digests(&newest(&lab, &name)), disks);
     start(&lab, &name);
 }
 
