@@ -4,7 +4,7 @@
 # so that it is gone with the process. `suite`, `vm_memory` and `vm_patience` are said by scripts/lab-vm.
 # shellcheck disable=SC2154  # these
 
-# The pools, and what is in them of the drivers' ways; a container's disk has 512 MiB where it has a size.
+# The pools, and what is in them of the drivers' ways; a disk is small, because some copy all of it.
 vm_preseed() {
   cat <<PRESEED
 config:
@@ -18,10 +18,10 @@ networks:
 storage_pools:
   - {name: default, driver: dir}
   - {name: btrfs, driver: btrfs, config: {size: 4GiB}}
-  - {name: lvm, driver: lvm, config: {size: 4GiB, volume.size: 512MiB}}
-  - {name: lvm-thick, driver: lvm, config: {size: 6GiB, lvm.use_thinpool: "false", volume.size: 512MiB}}
-  - {name: zfs, driver: zfs, config: {size: 4GiB, volume.size: 512MiB}}
-  - {name: zfs-block, driver: zfs, config: {size: 4GiB, volume.zfs.block_mode: "true", volume.size: 512MiB}}
+  - {name: lvm, driver: lvm, config: {size: 4GiB, volume.size: 128MiB}}
+  - {name: lvm-thick, driver: lvm, config: {size: 6GiB, lvm.use_thinpool: "false", volume.size: 128MiB}}
+  - {name: zfs, driver: zfs, config: {size: 4GiB, volume.size: 128MiB}}
+  - {name: zfs-block, driver: zfs, config: {size: 4GiB, volume.zfs.block_mode: "true", volume.size: 128MiB}}
 profiles:
   - name: default
     devices:
