@@ -114,10 +114,10 @@ pub enum BackupError {
 impl BackupError {
     /// Whether the snapshots of a copy are what could not be exported.
     ///
-    /// On thin LVM Incus 6.0.4 copies a virtual machine's snapshots wrongly: what should be the small
-    /// filesystem beside the disk is another copy of the disk, which cannot be mounted. The originals'
-    /// are whole. Can go when `incus copy` and then `incus export` of a machine with a snapshot work
-    /// there (`copyThinpoolVolume`).
+    /// On thin LVM Incus 6.0.4 and 7.0.2 copy a virtual machine's snapshots wrongly: what should be the
+    /// small filesystem beside the disk is another copy of the disk, which cannot be mounted. The
+    /// originals' are whole. Can go when `incus copy` and then `incus export` of a machine with a
+    /// snapshot work there (`copyThinpoolVolume`).
     pub(super) fn is_of_copied_snapshots(&self) -> bool {
         let Self::Operation(incus::OperationError::Failed { message, .. }) = self else {
             return false;
