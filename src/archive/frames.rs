@@ -19,10 +19,10 @@ use std::thread::JoinHandle;
 use crate::model::Bytes;
 
 /// How much plaintext is in a frame.
-const FRAME: usize = 4 * 1024 * 1024;
+pub(super) const FRAME: usize = 4 * 1024 * 1024;
 /// What a skippable frame begins with, and the seek table ends with.
-const SKIPPABLE: u32 = 0x184D_2A5E;
-const SEEKABLE: u32 = 0x8F92_EAB1;
+pub(super) const SKIPPABLE: u32 = 0x184D_2A5E;
+pub(super) const SEEKABLE: u32 = 0x8F92_EAB1;
 /// More workers than this do not pay: something else is the bottleneck, and memory is not free.
 const WORKERS: usize = 8;
 

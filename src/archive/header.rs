@@ -10,6 +10,11 @@ pub(super) struct Header {
     pub(super) link: Vec<u8>,
     pub(super) size: u64,
     pub(super) kind: u8,
+    pub(super) mode: u64,
+    pub(super) uid: u64,
+    pub(super) gid: u64,
+    /// Seconds since 1970.
+    pub(super) mtime: i64,
     /// A GNU sparse header that more blocks of its map follow.
     pub(super) extended: bool,
 }
@@ -78,11 +83,17 @@ impl Header {
             path.push(b'/');
         }
         path.extend_from_slice(text(&block[..100]));
+        // What is only told on, and never relied on, may be no number.
+        let lenient = |field: &[u8]| number(field).unwrap_or_default();
         Ok(Self {
             path,
             link: text(&block[157..257]).to_vec(),
             size,
             kind,
+            mode: lenient(&block[100..108]) & 0o7777,
+            uid: lenient(&block[108..116]),
+            gid: lenient(&block[116..124]),
+            mtime: i64::try_from(lenient(&block[136..148])).unwrap_or_default(),
             extended: kind == b'S' && block[482] != 0,
         })
     }
@@ -112,17 +123,42 @@ pub(super) fn padded(size: u64) -> Option<u64> {
         .map(|end| end / BLOCK as u64 * BLOCK as u64)
 }
 
-/// The records of a PAX header that bear on where a member is and how large it is.
+/// The records of a PAX header that bear on where a member is, how large it is and whose.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Records {
     pub(super) path: Option<Vec<u8>>,
     pub(super) link: Option<Vec<u8>>,
     pub(super) size: Option<u64>,
+    uid: Option<u64>,
+    gid: Option<u64>,
+    mtime: Option<i64>,
+}
+
+/// The whole part of a number in decimal digits.
+fn whole<T: std::str::FromStr>(value: &[u8]) -> Option<T> {
+    let text = std::str::from_utf8(value).ok()?;
+    text.split_once('.')
+        .map_or(text, |(whole, _)| whole)
+        .parse()
+        .ok()
 }
 
 impl Records {
+    /// Takes note of what a header of this kind says of the member that follows.
+    pub(super) fn take(&mut self, kind: u8, body: &[u8]) -> Result<(), &'static str> {
+        let name = || Some(text(body).to_vec());
+        match kind {
+            b'x' => return self.read(body),
+            b'L' => self.path = name(),
+            b'K' => self.link = name(),
+            // A global header: nothing in it is about one member.
+            _ => {}
+        }
+        Ok(())
+    }
+
     /// Reads `LENGTH KEY=VALUE\n` records.
-    pub(super) fn read(&mut self, mut body: &[u8]) -> Result<(), &'static str> {
+    fn read(&mut self, mut body: &[u8]) -> Result<(), &'static str> {
         const BAD: &str = "a PAX record is not one";
         while !body.is_empty() {
             let space = body.iter().position(|byte| *byte == b' ').ok_or(BAD)?;
@@ -136,14 +172,41 @@ impl Records {
                 b"path" => self.path = Some(value.to_vec()),
                 b"linkpath" => self.link = Some(value.to_vec()),
                 b"size" => {
-                    let digits = std::str::from_utf8(value).ok();
-                    self.size = Some(digits.and_then(|text| text.parse().ok()).ok_or(BAD)?);
+                    let exact = !value.contains(&b'.');
+                    self.size = Some(whole(value).filter(|_| exact).ok_or(BAD)?);
                 }
+                // The size is all that the rest of the tar depends on.
+                b"uid" => self.uid = whole(value),
+                b"gid" => self.gid = whole(value),
+                b"mtime" => self.mtime = whole(value),
                 _ => {}
             }
             body = &body[length..];
         }
         Ok(())
+    }
+
+    /// What a header says where these records say nothing else.
+    pub(super) fn apply(self, header: &mut Header) {
+        let Self {
+            path,
+            link,
+            size,
+            uid,
+            gid,
+            mtime,
+        } = self;
+        fn put<T>(field: &mut T, value: Option<T>) {
+            if let Some(value) = value {
+                *field = value;
+            }
+        }
+        put(&mut header.path, path);
+        put(&mut header.link, link);
+        put(&mut header.size, size);
+        put(&mut header.uid, uid);
+        put(&mut header.gid, gid);
+        put(&mut header.mtime, mtime);
     }
 }
 

@@ -233,9 +233,7 @@ impl<W: Write> Pass<W> {
             }
             return Ok(());
         }
-        let records = std::mem::take(&mut self.records);
-        header.path = records.path.unwrap_or(header.path);
-        header.link = records.link.unwrap_or(header.link);
+        std::mem::take(&mut self.records).apply(&mut header);
         self.members += 1;
         if let Some(name) = self.document(&header)? {
             if size > LIMIT {
@@ -300,23 +298,9 @@ impl<W: Write> Pass<W> {
         let size = usize::try_from(header.size)
             .unwrap_or(usize::MAX)
             .min(body.len());
-        let text = &body[..size];
-        let name = || {
-            text.split(|byte| *byte == 0)
-                .next()
-                .unwrap_or_default()
-                .to_vec()
-        };
-        match header.kind {
-            b'x' => self
-                .records
-                .read(text)
-                .map_err(|reason| self.bad_header(reason))?,
-            b'L' => self.records.path = Some(name()),
-            b'K' => self.records.link = Some(name()),
-            // A global header: nothing in it is about one member.
-            _ => {}
-        }
+        self.records
+            .take(header.kind, &body[..size])
+            .map_err(|reason| self.bad_header(reason))?;
         Ok(())
     }
 

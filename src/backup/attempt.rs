@@ -146,14 +146,8 @@ async fn export(
     (mut draft, edit): Sinks,
     task: &dyn Task,
 ) -> Result<(Box<dyn Draft>, StoredArchive<Contents>), BackupError> {
-    let compression = context.options.compression;
-    let file = draft.create(archive_name(compression))?;
-    let writing = Writing {
-        file,
-        compression,
-        threads: context.options.threads,
-        idle: context.options.idle,
-    };
+    let file = archive_name(context.options.compression);
+    let writing = Writing::to(context, &mut *draft, file)?.listed(&mut *draft)?;
     let what = &Exportable::instance(subject.instance.project.clone(), name);
     let export = Export {
         context,

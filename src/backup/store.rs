@@ -7,21 +7,22 @@ use bytes::Bytes as Chunk;
 use futures_util::{Stream, StreamExt as _};
 use tokio::sync::mpsc;
 
+use super::apply::Context;
 use super::error::BackupError;
 use super::request::IDLE;
-use crate::archive::{ArchiveError, Compression, FrameWriter, Passage};
+use crate::archive::{ArchiveError, Compression, FrameWriter, LISTING, Listed, Passage};
 use crate::incus;
 use crate::model::CompressionChoice;
 use crate::progress::{Cancel, Task};
-use crate::target::{DraftFile, Written};
+use crate::target::{Draft, DraftFile, TargetError, Written};
 
 /// How much of the stream is handed on at once: to wake a thread costs as much as to copy a chunk.
 const BATCH: usize = 1024 * 1024;
 /// How many batches may wait to be compressed.
 const WAITING: usize = 2;
 
-/// What a passage hands an archive on to: compression, and then the file.
-pub(super) type Frames = FrameWriter<Box<dyn DraftFile>>;
+/// What a passage hands an archive on to: the list of what is in it, compression, and then the file.
+pub(super) type Frames = Listed<FrameWriter<Box<dyn DraftFile>>, Box<dyn DraftFile>>;
 
 /// What was stored.
 #[derive(Debug)]
@@ -42,12 +43,40 @@ enum Part {
 pub(super) struct Writing {
     /// Where to.
     pub(super) file: Box<dyn DraftFile>,
+    /// Where what is in it is listed, if it is.
+    pub(super) listing: Option<Box<dyn DraftFile>>,
     /// How it is compressed.
     pub(super) compression: CompressionChoice,
     /// On how many threads.
     pub(super) threads: NonZeroUsize,
     /// How long nothing may come.
     pub(super) idle: Duration,
+}
+
+impl Writing {
+    /// Into a file of a draft.
+    pub(super) fn to(
+        context: &Context,
+        draft: &mut dyn Draft,
+        file: &str,
+    ) -> Result<Self, TargetError> {
+        Ok(Self {
+            file: draft.create(file)?,
+            listing: None,
+            compression: context.options.compression,
+            threads: context.options.threads,
+            idle: context.options.idle,
+        })
+    }
+
+    /// And what is in it into another, where that makes parts of it readable alone.
+    pub(super) fn listed(self, draft: &mut dyn Draft) -> Result<Self, TargetError> {
+        let listing = draft.is_seekable().then(|| draft.create(LISTING));
+        Ok(Self {
+            listing: listing.transpose()?,
+            ..self
+        })
+    }
 }
 
 /// A worker that makes a `T` of what is sent to it.
@@ -204,12 +233,17 @@ fn write<P: Passage<Frames>>(
     };
     let frames =
         FrameWriter::new(writing.file, compression, writing.threads).map_err(BackupError::Write)?;
-    let mut pass = passage(frames);
+    let listed = Listed::new(frames, writing.listing).map_err(BackupError::Write)?;
+    let mut pass = passage(listed);
     while let Some(chunk) = incoming.next()? {
         pass.write_all(&chunk).map_err(write_error)?;
     }
-    let (frames, contents) = pass.finish().map_err(BackupError::Archive)?;
+    let (listed, contents) = pass.finish().map_err(BackupError::Archive)?;
+    let (frames, listing) = listed.finish().map_err(BackupError::Write)?;
     let (file, _) = frames.finish().map_err(BackupError::Write)?;
+    if let Some(listing) = listing {
+        listing.finish()?;
+    }
     let written = file.finish()?;
     Ok(StoredArchive { written, contents })
 }

@@ -38,6 +38,6 @@ pub use reach::{Access, Found, ResticAccess};
 pub use restic::{InvalidRepository, Opening, Repository, ResticTarget, ResticVersion, Tool};
 pub use run::{RunRecord, without_credentials};
 pub use seam::{
-    Depth, Doomed, Draft, DraftFile, ExclusiveLock, Filter, Opened, Protection, SourceFacts, State,
-    Stored, StoredId, Target, Written,
+    Depth, Doomed, Draft, DraftFile, ExclusiveLock, Filter, Opened, Protection, Seekable,
+    SourceFacts, State, Stored, StoredId, Target, Written,
 };

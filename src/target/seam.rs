@@ -1,7 +1,7 @@
 //! The seam between operations and storage.
 
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::path::Path;
 
 use super::error::At as _;
@@ -83,6 +83,12 @@ pub trait Draft: Send {
     /// Begins a file of data, of whatever size.
     fn create(&mut self, file: &str) -> Result<Box<dyn DraftFile>, TargetError>;
 
+    /// Whether any part of its files can later be read without the rest
+    /// ([`Opened::seekable`]), and two of them be written at a time.
+    fn is_seekable(&self) -> bool {
+        false
+    }
+
     /// Adds a file that describes what the version is of. Such a file fits into memory; a target may
     /// keep it together with the manifest.
     fn describe(&mut self, file: &str, content: &[u8]) -> Result<Written, TargetError> {
@@ -119,6 +125,11 @@ pub trait DraftFile: Write + Send {
     fn finish(self: Box<Self>) -> Result<Written, TargetError>;
 }
 
+/// What can be read from any place on.
+pub trait Seekable: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> Seekable for T {}
+
 /// A version that is being read; it cannot be deleted meanwhile.
 pub trait Opened: Send {
     /// Its manifest.
@@ -126,6 +137,12 @@ pub trait Opened: Send {
 
     /// One of its files.
     fn file(&self, name: &str) -> Result<Box<dyn Read + Send>, TargetError>;
+
+    /// One of its files, of which any part can be read without the rest; nothing where that cannot be.
+    fn seekable(&self, name: &str) -> Result<Option<Box<dyn Seekable>>, TargetError> {
+        let _ = name;
+        Ok(None)
+    }
 
     /// The size of one of its files.
     fn size(&self, name: &str) -> Result<Bytes, TargetError>;

@@ -91,13 +91,8 @@ async fn attempt(
         work.id.clone(),
     );
     let mut draft = blocking(move || target.begin(&source, &id, Version::now())).await??;
-    let compression = context.options.compression;
-    let writing = Writing {
-        file: draft.create(archive_name(compression))?,
-        compression,
-        threads: context.options.threads,
-        idle: context.options.idle,
-    };
+    let file = archive_name(context.options.compression);
+    let writing = Writing::to(context, &mut *draft, file)?;
     let archive = export
         .run(writing, |frames| Unpack::new(Pass::new(frames, None)))
         .await?;

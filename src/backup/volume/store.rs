@@ -99,7 +99,7 @@ async fn export(
     task: &dyn Task,
 ) -> Result<(Box<dyn Draft>, Held), BackupError> {
     let file = archive_name(VolumeContent::Filesystem, context.options.compression);
-    let writing = writing(context, &mut *draft, &file)?;
+    let writing = Writing::to(context, &mut *draft, &file)?.listed(&mut *draft)?;
     let export = Export {
         context,
         what,
@@ -130,7 +130,7 @@ async fn export_iso(
     task: &dyn Task,
 ) -> Result<(Box<dyn Draft>, Held), BackupError> {
     let file = archive_name(VolumeContent::Iso, context.options.compression);
-    let writing = writing(context, &mut *draft, &file)?;
+    let writing = Writing::to(context, &mut *draft, &file)?;
     let what = &subject.what;
     let export = Export {
         context,
@@ -160,15 +160,6 @@ async fn export_iso(
 /// Whether so much is a whole ISO. On block devices one is followed by what fills its last extent.
 fn is_size_of_iso(received: Bytes, size: Bytes) -> bool {
     received == size || (received > size && received.0.is_multiple_of(512))
-}
-
-fn writing(context: &Context, draft: &mut dyn Draft, file: &str) -> Result<Writing, BackupError> {
-    Ok(Writing {
-        file: draft.create(file)?,
-        compression: context.options.compression,
-        threads: context.options.threads,
-        idle: context.options.idle,
-    })
 }
 
 fn raw(snapshots: &[VolumeSnapshot]) -> Vec<serde_json::Value> {

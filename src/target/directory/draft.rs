@@ -82,6 +82,10 @@ impl Draft for DirectoryDraft {
         }))
     }
 
+    fn is_seekable(&self) -> bool {
+        true
+    }
+
     fn share(
         &mut self,
         of: &StoredId,

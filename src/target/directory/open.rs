@@ -1,5 +1,6 @@
 //! A version that is being read.
 
+use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -11,7 +12,7 @@ use crate::model::Bytes;
 use crate::target::checksums::is_file_name;
 use crate::target::error::At as _;
 use crate::target::flock::Lock;
-use crate::target::{Manifest, Opened, StoredId, TargetError};
+use crate::target::{Manifest, Opened, Seekable, StoredId, TargetError};
 
 struct OpenedFolder {
     folder: PathBuf,
@@ -39,25 +40,33 @@ pub(super) fn open(
     }))
 }
 
+impl OpenedFolder {
+    fn open(&self, name: &str) -> Result<File, TargetError> {
+        if !is_file_name(name) {
+            return Err(TargetError::FileName(name.to_owned()));
+        }
+        let path = self.folder.join(name);
+        open_file(&path).at("open", &path)
+    }
+}
+
 impl Opened for OpenedFolder {
     fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
     fn file(&self, name: &str) -> Result<Box<dyn Read + Send>, TargetError> {
-        if !is_file_name(name) {
-            return Err(TargetError::FileName(name.to_owned()));
-        }
-        let path = self.folder.join(name);
-        Ok(Box::new(open_file(&path).at("open", &path)?))
+        Ok(Box::new(self.open(name)?))
+    }
+
+    fn seekable(&self, name: &str) -> Result<Option<Box<dyn Seekable>>, TargetError> {
+        Ok(Some(Box::new(self.open(name)?)))
     }
 
     fn size(&self, name: &str) -> Result<Bytes, TargetError> {
-        if !is_file_name(name) {
-            return Err(TargetError::FileName(name.to_owned()));
-        }
         let path = self.folder.join(name);
-        let file = open_file(&path).at("open", &path)?;
-        Ok(Bytes(file.metadata().at("look at", &path)?.len()))
+        Ok(Bytes(
+            self.open(name)?.metadata().at("look at", &path)?.len(),
+        ))
     }
 }
