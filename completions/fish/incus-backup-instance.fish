@@ -40,6 +40,7 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_needs_command
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_needs_command" -f -a "restore" -d 'Bring instances back from their stored versions'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_needs_command" -f -a "delete" -d 'Delete stored versions'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_needs_command" -f -a "rm" -d 'Delete stored versions'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_needs_command" -f -a "files" -d 'Files of a stored version: list them, take them out, put them back, compare'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_needs_command" -f -a "protect" -d 'Protect stored versions: neither `delete` nor `prune` removes them'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_needs_command" -f -a "unprotect" -d 'Let stored versions go that were protected'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand create" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
@@ -248,6 +249,146 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -l debug -d 'Log every request and decision'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and not __fish_seen_subcommand_from list ls get pull put push diff" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and not __fish_seen_subcommand_from list ls get pull put push diff" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and not __fish_seen_subcommand_from list ls get pull put push diff" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and not __fish_seen_subcommand_from list ls get pull put push diff" -l debug -d 'Log every request and decision'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and not __fish_seen_subcommand_from list ls get pull put push diff" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and not __fish_seen_subcommand_from list ls get pull put push diff" -f -a "list" -d 'List what a stored version holds'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and not __fish_seen_subcommand_from list ls get pull put push diff" -f -a "ls" -d 'List what a stored version holds'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and not __fish_seen_subcommand_from list ls get pull put push diff" -f -a "get" -d 'Take files out of a stored version'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and not __fish_seen_subcommand_from list ls get pull put push diff" -f -a "pull" -d 'Take files out of a stored version'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and not __fish_seen_subcommand_from list ls get pull put push diff" -f -a "put" -d 'Put files of a stored version back into their instance'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and not __fish_seen_subcommand_from list ls get pull put push diff" -f -a "push" -d 'Put files of a stored version back into their instance'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and not __fish_seen_subcommand_from list ls get pull put push diff" -f -a "diff" -d 'Show which files differ between two stored versions'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -l version -d 'The version [default: the newest complete one]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -l snapshot -d 'Look into this snapshot that the version holds' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -l project -d 'The project' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
+compact\t'A header, and no borders'
+csv\t'Comma-separated raw values'
+json\t'One array of objects'
+yaml\t'One list of mappings'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -s r -l recursive -d 'List everything below as well'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -l debug -d 'Log every request and decision'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -l version -d 'The version [default: the newest complete one]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -l snapshot -d 'Look into this snapshot that the version holds' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -l project -d 'The project' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
+compact\t'A header, and no borders'
+csv\t'Comma-separated raw values'
+json\t'One array of objects'
+yaml\t'One list of mappings'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -s r -l recursive -d 'List everything below as well'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -l debug -d 'Log every request and decision'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l version -d 'The version [default: the newest complete one]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l snapshot -d 'Look into this snapshot that the version holds' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l project -d 'The project' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l force -d 'Replace a file that is there already'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l no-same-owner -d 'Make what is taken out one\'s own, instead of its owner\'s by number'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l debug -d 'Log every request and decision'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l version -d 'The version [default: the newest complete one]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l snapshot -d 'Look into this snapshot that the version holds' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l project -d 'The project' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l force -d 'Replace a file that is there already'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l no-same-owner -d 'Make what is taken out one\'s own, instead of its owner\'s by number'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l debug -d 'Log every request and decision'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -l version -d 'The version [default: the newest complete one]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -l snapshot -d 'Look into this snapshot that the version holds' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -l project -d 'The project' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -l target-name -d 'Put them into this instance instead' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
+compact\t'A header, and no borders'
+csv\t'Comma-separated raw values'
+json\t'One array of objects'
+yaml\t'One list of mappings'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -s n -l dry-run -d 'Show the plan and change nothing'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -s y -l yes -d 'Do not ask'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -l debug -d 'Log every request and decision'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -l version -d 'The version [default: the newest complete one]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -l snapshot -d 'Look into this snapshot that the version holds' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -l project -d 'The project' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -l target-name -d 'Put them into this instance instead' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
+compact\t'A header, and no borders'
+csv\t'Comma-separated raw values'
+json\t'One array of objects'
+yaml\t'One list of mappings'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -s n -l dry-run -d 'Show the plan and change nothing'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -s y -l yes -d 'Do not ask'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -l debug -d 'Log every request and decision'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l version -d 'The version [default: the newest complete one]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l snapshot -d 'Look into this snapshot that the version holds' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l project -d 'The project' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l with -d 'The later version [default: the newest complete one; the earlier one is then that before it]' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
+compact\t'A header, and no borders'
+csv\t'Comma-separated raw values'
+json\t'One array of objects'
+yaml\t'One list of mappings'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l debug -d 'Log every request and decision'
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand protect" -l version -d 'The versions [default: the newest complete one]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand protect" -l project -d 'The project' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand protect" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r

@@ -92,6 +92,14 @@ impl MemberKind {
         }
     }
 
+    /// Whether it is neither a file nor a directory nor a link.
+    pub fn is_special(self) -> bool {
+        matches!(
+            self,
+            Self::Character | Self::Block | Self::Fifo | Self::Other
+        )
+    }
+
     /// As `ls` writes it before the permissions.
     pub fn letter(self) -> char {
         match self {

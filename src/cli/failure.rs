@@ -9,6 +9,7 @@ use super::exit::Exit;
 use crate::archive::ArchiveError;
 use crate::backup::BackupError;
 use crate::config::ConfigError as ServerConfigError;
+use crate::files::FilesError;
 use crate::incus::{ConfigError, ConnectError};
 use crate::model::{InvalidName, SourceName};
 use crate::plan::{Report, Status, Verdict};
@@ -65,6 +66,9 @@ pub(super) enum CommandError {
     /// A configuration cannot be read, compared or restored.
     #[error("{0}")]
     ServerConfig(#[from] ServerConfigError),
+    /// Files of a backup cannot be had.
+    #[error("{0}")]
+    Files(#[from] FilesError),
     /// The target holds nothing of that server.
     #[error("target `{target}` holds no backups of source `{wanted}`")]
     NoSource {
@@ -122,7 +126,8 @@ impl CommandError {
             | Self::Location(_) => Exit::Usage,
             Self::NotConfirmed(_) => Exit::NotConfirmed,
             Self::NoSource { .. } => Exit::NoTarget,
-            Self::Interrupted => Exit::Interrupted,
+            Self::Interrupted | Self::Files(FilesError::Interrupted) => Exit::Interrupted,
+            Self::Files(FilesError::Path(_)) => Exit::Usage,
             other => exit_of(other),
         }
     }
@@ -151,6 +156,9 @@ fn exit_of(error: &(dyn Error + 'static)) -> Exit {
             }
         }
         if let Some(RestoreError::Damaged { .. }) = inner.downcast_ref::<RestoreError>() {
+            return Exit::Damaged;
+        }
+        if let Some(FilesError::Damaged(_)) = inner.downcast_ref::<FilesError>() {
             return Exit::Damaged;
         }
         if let Some(ServerConfigError::Damaged { .. }) = inner.downcast_ref::<ServerConfigError>() {
@@ -213,6 +221,7 @@ pub(super) fn hints(error: &(dyn Error + 'static)) -> Vec<String> {
         let hint = command_hint(inner)
             .or_else(|| connect_hint(inner))
             .or_else(|| target_hint(inner))
+            .or_else(|| files_hint(inner))
             .or_else(|| archive_hint(inner));
         if let Some(hint) = hint
             && !hints.contains(&hint)
@@ -254,6 +263,29 @@ fn command_hint(error: &(dyn Error + 'static)) -> Option<String> {
                 .to_owned(),
         ),
         CommandError::NoVersion(_) => Some("`list` shows what the target holds".to_owned()),
+        _ => None,
+    }
+}
+
+fn files_hint(error: &(dyn Error + 'static)) -> Option<String> {
+    match error.downcast_ref::<FilesError>()? {
+        FilesError::NoSnapshot { held, .. } if held.is_empty() => {
+            Some("it was made without any".to_owned())
+        }
+        FilesError::NoSnapshot { held, .. } => Some(format!("it holds: {}", held.join(", "))),
+        FilesError::NoFiles(_) => {
+            Some("restore it beside the original with `restore --target-name`".to_owned())
+        }
+        FilesError::Nothing(_) => Some("`files list` shows what it holds".to_owned()),
+        FilesError::Link { .. } => Some("write the path that it leads to".to_owned()),
+        FilesError::NotFile(_) => Some("name a place to take it to instead of `-`".to_owned()),
+        FilesError::Exists(_) => Some(
+            "name another place, or replace a file with --force; a directory is never replaced"
+                .to_owned(),
+        ),
+        FilesError::Damaged(_) => {
+            Some("`--version` picks another version, which `list` shows".to_owned())
+        }
         _ => None,
     }
 }

@@ -39,6 +39,7 @@ impl Program for args::Instance {
             args::Verb::Show(args) => command::show(context, args, Kind::Instance).await,
             args::Verb::Restore(args) => command::restore(context, args).await,
             args::Verb::Delete(args) => command::delete(context, args, Kind::Instance).await,
+            args::Verb::Files(verb) => command::files::instance(context, verb).await,
             args::Verb::Protect(args) => {
                 command::protect(context, args, Kind::Instance, Protection::On).await
             }
@@ -84,6 +85,7 @@ impl Program for args::Volume {
             args::VolumeVerb::Show(args) => command::show(context, args, Kind::Volume).await,
             args::VolumeVerb::Restore(args) => command::volume::restore(context, args).await,
             args::VolumeVerb::Delete(args) => command::delete(context, args, Kind::Volume).await,
+            args::VolumeVerb::Files(verb) => command::files::volume(context, verb).await,
             args::VolumeVerb::Protect(args) => {
                 command::protect(context, args, Kind::Volume, Protection::On).await
             }

@@ -22,6 +22,7 @@ mod event;
 mod exec;
 mod export;
 mod exportable;
+mod file;
 mod image;
 mod instance;
 mod multipart;
@@ -46,6 +47,7 @@ pub use export::{
     BackupRequest, ChunkStream, DirectBackup, Download, Import, ImportContent, Outcome,
 };
 pub use exportable::Exportable;
+pub use file::{FileType, NewFile};
 pub use image::{Image, ImageAlias, ImageDownload, ImageLayout, ImageUpload};
 pub use instance::{Device, ETag, Instance, InstanceSnapshot, StateChange};
 pub use multipart::{Framing, InvalidMultipart, Multipart, Piece, parameter};

@@ -17,6 +17,7 @@
 mod column;
 mod comparison;
 mod details;
+mod file_rows;
 mod format;
 mod logging;
 mod message;
@@ -32,6 +33,7 @@ mod text;
 pub use column::{Cell, Column, Columns, Record, Shown, Tone, UnknownColumn};
 pub use comparison::{KindRow, write_comparison};
 pub use details::write_details;
+pub use file_rows::{DifferenceRow, FileRow};
 pub use format::{Format, View};
 pub use logging::{LogFormat, LoggingFailed, Verbosity, start_logging};
 pub use message::{Message, Severity};

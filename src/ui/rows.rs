@@ -284,15 +284,15 @@ impl Record for Outcome {
 /// Where something is outside the project that every server has, people must see it.
 const DEFAULT_PROJECT: Shown = Shown::Unless("default");
 
-const fn column<R>(key: &'static str, shown: Shown, cell: fn(&R) -> Cell) -> Column<R> {
+pub(super) const fn column<R>(key: &'static str, shown: Shown, cell: fn(&R) -> Cell) -> Column<R> {
     Column { key, shown, cell }
 }
 
-fn text(value: impl fmt::Display) -> Cell {
+pub(super) fn text(value: impl fmt::Display) -> Cell {
     Cell::Text(value.to_string())
 }
 
-fn size(size: Option<Bytes>) -> Cell {
+pub(super) fn size(size: Option<Bytes>) -> Cell {
     size.map_or(Cell::Empty, Cell::Size)
 }
 

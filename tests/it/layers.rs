@@ -15,7 +15,9 @@ const ROWS: [&[&str]; 7] = [
         "settings",
     ],
     &["plan", "temporary", "retrieve"],
-    &["backup", "restore", "config", "list", "verify", "prune"],
+    &[
+        "backup", "restore", "config", "list", "verify", "prune", "files",
+    ],
     &["drill"],
     &["ui"],
     &["cli"],

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use super::{Create, Delete, List, Protect, Restore, Show, Verbosity};
+use super::{Create, Delete, InstanceFiles, List, Protect, Restore, Show, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
 
 const LIST: &str = "Examples:
@@ -58,6 +58,9 @@ pub enum Verb {
     /// Delete stored versions
     #[command(visible_alias = "rm", after_help = DELETE)]
     Delete(Delete),
+    /// Files of a stored version: list them, take them out, put them back, compare
+    #[command(subcommand)]
+    Files(InstanceFiles),
     /// Protect stored versions: neither `delete` nor `prune` removes them
     #[command(after_help = PROTECT)]
     Protect(Protect),

@@ -6,6 +6,7 @@ mod common;
 mod config;
 mod create;
 mod delete;
+mod files;
 mod image;
 mod instance;
 mod list;
@@ -28,6 +29,7 @@ pub use config::{
 };
 pub use create::Create;
 pub use delete::Delete;
+pub use files::{DiffFiles, FileChoice, GetFiles, InstanceFiles, ListFiles, PutFiles, VolumeFiles};
 pub use image::{CreateImage, Image, ImageVerb, RestoreImage};
 pub use instance::{Instance, Verb};
 pub use list::List;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     Answers, Delete, List, ProjectScope, Protect, Renaming, Rows, Show, SourceChoice, TargetChoice,
-    Verbosity,
+    Verbosity, VolumeFiles,
 };
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{CompressionChoice, PoolName, ProjectName, ResourceName, Version};
@@ -64,6 +64,9 @@ pub enum VolumeVerb {
     /// Delete stored versions
     #[command(visible_alias = "rm", after_help = DELETE)]
     Delete(Delete),
+    /// Files of a stored version: list them, take them out, compare
+    #[command(subcommand)]
+    Files(VolumeFiles),
     /// Protect stored versions: neither `delete` nor `prune` removes them
     #[command(after_help = PROTECT)]
     Protect(Protect),

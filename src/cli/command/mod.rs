@@ -5,6 +5,7 @@ pub(super) mod bucket;
 pub(super) mod config;
 mod create;
 mod delete;
+pub(super) mod files;
 pub(super) mod image;
 mod list;
 mod protect;

@@ -10,7 +10,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::CommandError;
 use crate::list::newest_complete;
-use crate::model::Kind;
+use crate::model::{Kind, Version};
 use crate::target::Stored;
 use crate::ui::{Format, Output, write_details};
 
@@ -32,7 +32,7 @@ pub(in crate::cli) async fn show(
     let stored = versions(&target, &choice, kind, project.as_ref()).await?;
     let resources: Vec<_> = stored.iter().map(|it| it.id.resource.clone()).collect();
     must_be_one(&args.name, &resources)?;
-    let stored = pick(&args, &stored)?;
+    let stored = pick(&args.name, args.version, &stored)?;
     let Some(manifest) = &stored.manifest else {
         return Err(CommandError::NoVersion(format!(
             "version {} of `{}` has no manifest that can be read: it is {}",
@@ -66,19 +66,21 @@ fn checks(stored: &Stored, format: Format) -> Value {
     lines.into()
 }
 
-fn pick<'a>(args: &Show, stored: &'a [Stored]) -> Result<&'a Stored, CommandError> {
-    let Some(version) = args.version else {
+/// The version that is meant; the newest complete one where none is named.
+pub(super) fn pick<'a>(
+    name: &str,
+    version: Option<Version>,
+    stored: &'a [Stored],
+) -> Result<&'a Stored, CommandError> {
+    let Some(version) = version else {
         return newest_complete(stored).or(stored.last()).ok_or_else(|| {
-            CommandError::NoVersion(format!("the target holds no version of `{}`", args.name))
+            CommandError::NoVersion(format!("the target holds no version of `{name}`"))
         });
     };
     stored
         .iter()
         .find(|stored| stored.id.version == version)
         .ok_or_else(|| {
-            CommandError::NoVersion(format!(
-                "the target holds no version {version} of `{}`",
-                args.name
-            ))
+            CommandError::NoVersion(format!("the target holds no version {version} of `{name}`"))
         })
 }

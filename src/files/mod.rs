@@ -1,0 +1,23 @@
+//! Files out of a backup: what a stored version holds, files taken out of it, put back into the
+//! instance that they are of, and what two versions differ in.
+//!
+//! Where the target keeps a list of what is in an archive and gives any part of it without the rest
+//! ([`Opened::seekable`](crate::target::Opened::seekable)), only the list and the parts that are
+//! needed are read, each checked by its own checksum. Otherwise, or where the list is not right, the
+//! whole archive is read and checked, and what is taken out of it appears when all of it was right.
+//!
+//! Names come from an archive: they never lead out of the place that files are taken to.
+
+mod compare;
+mod error;
+mod extract;
+mod place;
+mod put;
+mod reader;
+
+pub use compare::{Change, Difference, compare};
+pub use error::FilesError;
+pub use extract::{Existing, Extracted, Ownership, extract, write_out};
+pub use place::{FilePath, Place};
+pub use put::{Destination, PutFile, PutWork, apply_put, plan_put};
+pub use reader::Reader;

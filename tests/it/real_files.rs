@@ -1,0 +1,49 @@
+//! Files out of a backup, against a real Incus.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+
+use crate::lab::lab;
+
+#[test]
+fn real_files_come_out_of_a_backup_and_back_into_their_instance() {
+    let Some(mut lab) = lab() else { return };
+    let web = lab.launch("files", &[]);
+    lab.sh(
+        &web,
+        "mkdir -p /etc/app/sub; echo one > /etc/app/a; echo b > /etc/app/sub/b; ln -s a /etc/app/l; \
+         ln /etc/app/a /etc/app/h; chown 33:44 /etc/app/sub/b; chmod 640 /etc/app/sub/b; \
+         mkfifo /etc/app/p; echo before > /etc/app/s",
+    );
+    lab.incus(&["snapshot", "create", &web, "s0"]);
+    lab.sh(&web, "echo after > /etc/app/s");
+    lab.backup(&["create", &web, "--yes"]).exits(0);
+    let path = |inside: &str| format!("{web}{inside}");
+    let out = lab.folder.path().join("out");
+    lab.backup(&["files", "get", &path("/etc/app"), out.to_str().unwrap()])
+        .exits(0);
+    assert_eq!(fs::read(out.join("h")).unwrap(), b"one\n");
+    assert_eq!(fs::read_link(out.join("l")).unwrap().to_str(), Some("a"));
+    let inner = fs::metadata(out.join("sub/b")).unwrap();
+    // Owners are those that are seen from inside, whatever they are shifted to on the server.
+    assert_eq!(
+        (inner.uid(), inner.gid(), inner.mode() & 0o777),
+        (33, 44, 0o640)
+    );
+    assert!(!out.join("p").exists());
+    let of_snapshot = ["files", "get", &path("/etc/app/s"), "-", "--snapshot", "s0"];
+    assert_eq!(lab.backup(&of_snapshot).exits(0).stdout, "before\n");
+
+    lab.sh(
+        &web,
+        "rm -r /etc/app/sub; echo broken > /etc/app/a; rm /etc/app/l; ln -s /etc/passwd /etc/app/l; \
+         chmod 600 /etc/app/a",
+    );
+    lab.backup(&["files", "put", &path("/etc/app"), "--yes"])
+        .exits(0);
+    let seen = lab.sh(
+        &web,
+        "cd /etc/app; cat a h sub/b; readlink l; stat -c '%a %u %g' a sub/b",
+    );
+    assert_eq!(seen.trim(), "one\none\nb\na\n644 0 0\n640 33 44");
+}
