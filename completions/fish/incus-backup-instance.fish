@@ -266,7 +266,7 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -l snapshot -d 'Look into this snapshot that the version holds' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -l project -d 'The project' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -276,6 +276,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -s r -l recursive -d 'List everything below as well'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about what is done'
@@ -285,7 +286,7 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -l snapshot -d 'Look into this snapshot that the version holds' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -l project -d 'The project' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -295,6 +296,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -s r -l recursive -d 'List everything below as well'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more about what is done'
@@ -304,10 +306,11 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l snapshot -d 'Look into this snapshot that the version holds' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l project -d 'The project' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l force -d 'Replace a file that is there already'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -l no-same-owner -d 'Make what is taken out one\'s own, instead of its owner\'s by number'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Say nothing but errors and results'
@@ -318,10 +321,11 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l snapshot -d 'Look into this snapshot that the version holds' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l project -d 'The project' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l force -d 'Replace a file that is there already'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -l no-same-owner -d 'Make what is taken out one\'s own, instead of its owner\'s by number'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Say nothing but errors and results'
@@ -332,7 +336,7 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -l snapshot -d 'Look into this snapshot that the version holds' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -l project -d 'The project' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -l target-name -d 'Put them into this instance instead' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -343,6 +347,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -s y -l yes -d 'Do not ask'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from put" -s q -l quiet -d 'Say nothing but errors and results'
@@ -353,7 +358,7 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -l snapshot -d 'Look into this snapshot that the version holds' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -l project -d 'The project' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -l target-name -d 'Put them into this instance instead' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -364,6 +369,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -s n -l dry-run -d 'Show the plan and change nothing'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -s y -l yes -d 'Do not ask'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from push" -s q -l quiet -d 'Say nothing but errors and results'
@@ -374,7 +380,7 @@ complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcomm
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l snapshot -d 'Look into this snapshot that the version holds' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l project -d 'The project' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l with -d 'The later version [default: the newest complete one; the earlier one is then that before it]' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -385,6 +391,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-instance -n "__fish_incus_backup_instance_using_subcommand files; and __fish_seen_subcommand_from diff" -l debug -d 'Log every request and decision'

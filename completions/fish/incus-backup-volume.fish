@@ -256,7 +256,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -l snapshot -d 'Look into this snapshot that the version holds' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -l project -d 'The project' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -266,6 +266,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -s r -l recursive -d 'List everything below as well'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about what is done'
@@ -275,7 +276,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -l snapshot -d 'Look into this snapshot that the version holds' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -l project -d 'The project' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
 compact\t'A header, and no borders'
@@ -285,6 +286,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -s r -l recursive -d 'List everything below as well'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more about what is done'
@@ -294,10 +296,11 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from get" -l snapshot -d 'Look into this snapshot that the version holds' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from get" -l project -d 'The project' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from get" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from get" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from get" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from get" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from get" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from get" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from get" -l force -d 'Replace a file that is there already'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from get" -l no-same-owner -d 'Make what is taken out one\'s own, instead of its owner\'s by number'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Say nothing but errors and results'
@@ -308,10 +311,11 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from pull" -l snapshot -d 'Look into this snapshot that the version holds' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from pull" -l project -d 'The project' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from pull" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from pull" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from pull" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from pull" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from pull" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from pull" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from pull" -l force -d 'Replace a file that is there already'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from pull" -l no-same-owner -d 'Make what is taken out one\'s own, instead of its owner\'s by number'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Say nothing but errors and results'
@@ -322,7 +326,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -l snapshot -d 'Look into this snapshot that the version holds' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -l project -d 'The project' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -l target -d 'Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the name of a target in `backup.yml` [default: `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]' -r
-complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -l lock-timeout -d 'Wait this many seconds for another process to release a lock' -r
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -l from -d 'The source: the server whose backups are meant [default: the remote\'s own]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -l with -d 'The later version [default: the newest complete one; the earlier one is then that before it]' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
@@ -333,6 +337,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -l debug -d 'Log every request and decision'

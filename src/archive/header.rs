@@ -134,6 +134,13 @@ pub(super) struct Records {
     mtime: Option<i64>,
 }
 
+/// Puts a value into a field, where there is one.
+fn put<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
 /// The whole part of a number in decimal digits.
 fn whole<T: std::str::FromStr>(value: &[u8]) -> Option<T> {
     let text = std::str::from_utf8(value).ok()?;
@@ -196,11 +203,6 @@ impl Records {
             gid,
             mtime,
         } = self;
-        fn put<T>(field: &mut T, value: Option<T>) {
-            if let Some(value) = value {
-                *field = value;
-            }
-        }
         put(&mut header.path, path);
         put(&mut header.link, link);
         put(&mut header.size, size);

@@ -194,8 +194,7 @@ mod tests {
             FrameWriter::new(out.clone(), Compression::Zstd { level: 1 }, threads).unwrap();
         writer.write_all(plain).unwrap();
         writer.finish().unwrap();
-        let bytes = out.0.lock().unwrap().clone();
-        bytes
+        std::mem::take(&mut *out.0.lock().unwrap())
     }
 
     fn plain() -> Vec<u8> {

@@ -123,11 +123,11 @@ impl CommandError {
             | Self::NoRules
             | Self::Name(_)
             | Self::Column(_)
+            | Self::Files(FilesError::Path(_))
             | Self::Location(_) => Exit::Usage,
             Self::NotConfirmed(_) => Exit::NotConfirmed,
             Self::NoSource { .. } => Exit::NoTarget,
             Self::Interrupted | Self::Files(FilesError::Interrupted) => Exit::Interrupted,
-            Self::Files(FilesError::Path(_)) => Exit::Usage,
             other => exit_of(other),
         }
     }

@@ -393,7 +393,7 @@ mod tests {
         let base = folder.path().join("out");
         let (place, root) = (Place::at(ROOT), FilePath::parse(root).unwrap());
         let mut extraction = Extraction::new(&place, &root, &base, Ownership::Own);
-        let mut take = || {
+        let take = || {
             for member in members {
                 let is_file = member.kind == MemberKind::File;
                 extraction.begin(member)?;

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::{FilePath, FilesError};
 use crate::archive::{Member, MemberKind};
-use crate::incus::{Client, FileType, NewFile};
+use crate::incus::{Client, FileThere, FileType, NewFile};
 use crate::model::{Bytes, InstanceName, ProjectName, ResourceId, Version};
 use crate::plan::{Action, Approved, Failure, Outcome, Plan, Report, Row, Step};
 use crate::progress::Cancel;
@@ -39,7 +39,8 @@ pub struct PutFile {
 pub struct PutWork {
     file: PutFile,
     kind: FileType,
-    /// What stands there goes first: a link is never written through.
+    /// What stands there goes first: a link is never written through, and a file that is there keeps
+    /// its owner and permissions when it is written (`instance_file.go`, seen on 6.0.4).
     remove: bool,
 }
 
@@ -47,11 +48,12 @@ pub struct PutWork {
 pub fn plan_put(
     destination: &Destination,
     files: Vec<PutFile>,
-    present: &BTreeMap<FilePath, FileType>,
+    present: &BTreeMap<FilePath, FileThere>,
 ) -> Plan<PutWork> {
     let resource = ResourceId::instance(destination.project.clone(), &destination.instance);
     let step = |file: PutFile| {
-        let there = present.get(&file.path).copied();
+        let found = present.get(&file.path);
+        let there = found.map(|found| found.kind);
         let row = |action| Row::new(action, &resource).version(destination.version);
         let path = file.path.to_string();
         let kind = match file.member.kind {
@@ -90,10 +92,13 @@ pub fn plan_put(
             ),
         };
         let work = PutWork {
-            remove: matches!(
-                (kind, there),
-                (FileType::Symlink, Some(_)) | (FileType::File, Some(FileType::Symlink))
-            ),
+            remove: match (kind, found) {
+                (FileType::Symlink, Some(_)) => true,
+                (FileType::File, Some(found)) => {
+                    found.kind == FileType::Symlink || !found.is_as(&new_file(kind, &file.member))
+                }
+                _ => false,
+            },
             file,
             kind,
         };
@@ -157,19 +162,23 @@ async fn put(
     if work.remove {
         client.remove_file(project, name, &path).await?;
     }
-    let file = NewFile {
-        kind: work.kind,
+    let file = new_file(work.kind, member);
+    Ok(client.put_file((project, name), &path, &file, body).await?)
+}
+
+fn new_file(kind: FileType, member: &Member) -> NewFile {
+    NewFile {
+        kind,
         mode: member.mode & PERMISSIONS,
         uid: member.uid,
         gid: member.gid,
-    };
-    Ok(client.put_file((project, name), &path, &file, body).await?)
+    }
 }
 
 fn local_path(local: &Path, root: &FilePath, path: &FilePath) -> PathBuf {
     use std::os::unix::ffi::OsStrExt as _;
     let below = path.below(root);
-    let parts = below.iter().flat_map(|below| below.parts());
+    let parts = below.iter().flat_map(FilePath::parts);
     parts.fold(local.to_owned(), |place, part| {
         place.join(std::ffi::OsStr::from_bytes(part))
     })
@@ -250,7 +259,14 @@ mod tests {
         let files = cases.iter().map(|case| file(case.0, case.1)).collect();
         let present = cases
             .iter()
-            .filter_map(|case| Some((FilePath::parse(case.0).unwrap(), case.2?)))
+            .filter_map(|case| {
+                let there = FileThere {
+                    kind: case.2?,
+                    owner: None,
+                    mode: None,
+                };
+                Some((FilePath::parse(case.0).unwrap(), there))
+            })
             .collect();
         let plan = plan_put(&destination, files, &present);
         let told: Vec<String> = plan

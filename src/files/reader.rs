@@ -88,7 +88,7 @@ impl Reader {
         let some = Some(members);
         let Some(mut plain) = self.plain()? else {
             let taken = self.pass(Wanted {
-                wanted,
+                is_meant: wanted,
                 members: some,
                 takes: false,
                 cancel: &self.cancel,
@@ -210,7 +210,7 @@ impl Members for Told<'_> {
 
 /// Hands on what is wanted.
 struct Wanted<'a, M> {
-    wanted: &'a dyn Fn(&Member) -> bool,
+    is_meant: &'a dyn Fn(&Member) -> bool,
     members: Option<M>,
     takes: bool,
     cancel: &'a Cancel,
@@ -218,7 +218,7 @@ struct Wanted<'a, M> {
 
 impl<M: Members> Members for Wanted<'_, M> {
     fn begin(&mut self, member: Member) -> io::Result<()> {
-        self.takes = (self.wanted)(&member);
+        self.takes = (self.is_meant)(&member);
         match &mut self.members {
             Some(members) if self.takes => members.begin(member),
             _ => Ok(()),

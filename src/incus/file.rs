@@ -35,6 +35,24 @@ impl FileType {
     }
 }
 
+/// A file as it is in an instance, as far as the server tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileThere {
+    /// What it is.
+    pub kind: FileType,
+    /// Its owner and group, as seen from inside.
+    pub owner: Option<(u64, u64)>,
+    /// Its permissions.
+    pub mode: Option<u32>,
+}
+
+impl FileThere {
+    /// Whether owner and permissions are those of another.
+    pub fn is_as(&self, other: &NewFile) -> bool {
+        self.owner == Some((other.uid, other.gid)) && self.mode == Some(other.mode)
+    }
+}
+
 /// A file as it is to be in an instance.
 #[derive(Debug, Clone)]
 pub struct NewFile {
@@ -54,12 +72,12 @@ fn files(method: Method, name: &InstanceName, action: String) -> Request {
 
 impl Client {
     /// What is at a path, which is not followed if it is a link; nothing where nothing is.
-    pub async fn file_type(
+    pub async fn file_there(
         &self,
         project: &ProjectName,
         name: &InstanceName,
         path: &str,
-    ) -> Result<Option<FileType>, Error> {
+    ) -> Result<Option<FileThere>, Error> {
         let action = format!("look at `{path}` in `{name}`");
         let request = files(Method::GET, name, action.clone());
         let request = request.project(project).with("path", path);
@@ -70,15 +88,22 @@ impl Client {
             code: 504,
             message: "it does not answer; is a pipe there?".to_owned(),
         })??;
-        let told = response.headers().get("x-incus-type");
-        let told = told.and_then(|value| value.to_str().ok());
-        if let (true, Some(told)) = (response.status().is_success(), told) {
+        let header = |name| {
+            let value = response.headers().get(name)?;
+            value.to_str().ok()
+        };
+        let number = |name| header(name)?.parse().ok();
+        if let (true, Some(told)) = (response.status().is_success(), header("x-incus-type")) {
             let protocol = || Error::Protocol {
                 action: action.clone(),
                 cause: None,
             };
             // What it holds is not read.
-            return FileType::parse(told).map(Some).ok_or_else(protocol);
+            return Ok(Some(FileThere {
+                kind: FileType::parse(told).ok_or_else(protocol)?,
+                owner: number("x-incus-uid").zip(number("x-incus-gid")),
+                mode: header("x-incus-mode").and_then(|mode| u32::from_str_radix(mode, 8).ok()),
+            }));
         }
         match open(response, &action).await {
             Ok(_) => Err(Error::Protocol {
@@ -107,8 +132,6 @@ impl Client {
             .header("x-incus-gid", &file.gid.to_string())
             // Without the zero it would be read as decimal.
             .header("x-incus-mode", &format!("0{:o}", file.mode))
-            // Of a file that is there as well.
-            .header("x-incus-modify-perm", "uid,gid,mode")
             .header("x-incus-write", "overwrite");
         let response = self.send(&request, Some(body)).await?;
         open(response, &action).await.map(drop)

@@ -47,7 +47,7 @@ pub use export::{
     BackupRequest, ChunkStream, DirectBackup, Download, Import, ImportContent, Outcome,
 };
 pub use exportable::Exportable;
-pub use file::{FileType, NewFile};
+pub use file::{FileThere, FileType, NewFile};
 pub use image::{Image, ImageAlias, ImageDownload, ImageLayout, ImageUpload};
 pub use instance::{Device, ETag, Instance, InstanceSnapshot, StateChange};
 pub use multipart::{Framing, InvalidMultipart, Multipart, Piece, parameter};

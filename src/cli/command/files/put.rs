@@ -12,7 +12,7 @@ use crate::cli::names;
 use crate::files::{
     self, Destination, Existing, FilePath, FilesError, Ownership, PutFile, apply_put, plan_put,
 };
-use crate::incus::{Client, FileType};
+use crate::incus::{Client, FileThere};
 use crate::model::{InstanceName, Kind};
 use crate::plan::Report;
 
@@ -96,7 +96,7 @@ async fn present(
     client: &Client,
     destination: &Destination,
     wanted: &[PutFile],
-) -> Result<BTreeMap<FilePath, FileType>, crate::incus::Error> {
+) -> Result<BTreeMap<FilePath, FileThere>, crate::incus::Error> {
     let (project, name) = (&destination.project, &destination.instance);
     let mut present = BTreeMap::new();
     let mut absent: Option<&FilePath> = None;
@@ -105,7 +105,7 @@ async fn present(
             continue;
         }
         match client
-            .file_type(project, name, &file.path.to_string())
+            .file_there(project, name, &file.path.to_string())
             .await?
         {
             Some(found) => drop(present.insert(file.path.clone(), found)),
