@@ -30,11 +30,14 @@ need_restic() {
   export TEST_RESTIC
 }
 
-# fetch_restic SUITE: unpacks the package of a suite into the cache. The lists of packages that it is
-# found in are its own: those of the machine stay as they are.
-fetch_restic() {
-  local suite=$1 folder=$CACHE/restic/$1 options status=0
-  [ -x "$folder/restic" ] && return
+fetch_restic() { fetch_program "$1" restic usr/bin/restic restic; }
+
+# fetch_program SUITE PACKAGE FILE FOLDER: takes one program out of a package of a suite, into
+# .cache/FOLDER/SUITE. The lists of packages that it is found in are its own: those of the machine stay
+# as they are.
+fetch_program() {
+  local suite=$1 package=$2 file=$3 folder=$CACHE/$4/$1 name=${3##*/} options status=0
+  [ -x "$folder/$name" ] && return
   is_debian || return
   mkdir -p "$folder/lists/partial" "$folder/archives/partial"
   printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
@@ -42,14 +45,64 @@ fetch_restic() {
   options=(-o "Dir::Etc::SourceList=$folder/sources.list" -o Dir::Etc::SourceParts=-
     -o "Dir::State::Lists=$folder/lists" -o "Dir::Cache=$folder" -o APT::Get::List-Cleanup=0)
   is_root && options+=(-o APT::Sandbox::User=root)
-  say "fetching restic of Debian $suite"
+  say "fetching $package of Debian $suite"
   (
     cd "$folder"
     quiet apt-get -q "${options[@]}" update </dev/null &&
-      quiet apt-get -q "${options[@]}" download restic </dev/null &&
-      dpkg-deb -x restic_*.deb unpacked &&
-      install -m 755 unpacked/usr/bin/restic restic.new && mv restic.new restic
+      quiet apt-get -q "${options[@]}" download "$package" </dev/null &&
+      dpkg-deb -x "$package"_*.deb unpacked &&
+      install -m 755 "unpacked/$file" "$name.new" && mv "$name.new" "$name"
   ) || status=1
   rm -rf "$folder"/{lists,archives,sources.list,unpacked,*.deb,*.bin}
   return $status
+}
+
+# need_servers: servers that repositories can be on, for the tests: exports TEST_RCLONE (REST),
+# TEST_MOTO (S3) and TEST_SFTP_SERVER, and names in no_servers what cannot be had.
+# shellcheck disable=SC2034  # told by scripts/test
+no_servers=
+need_servers() {
+  local missing=()
+  if [ -z "${TEST_RCLONE:-}" ]; then
+    if have rclone; then
+      TEST_RCLONE=$(command -v rclone)
+    elif fetch_program "$(codename)" rclone usr/bin/rclone rclone; then
+      TEST_RCLONE=$CACHE/rclone/$(codename)/rclone
+    else
+      missing+=("REST (rclone)")
+    fi
+  fi
+  if [ -z "${TEST_SFTP_SERVER:-}" ]; then
+    if [ -x /usr/lib/openssh/sftp-server ]; then
+      TEST_SFTP_SERVER=/usr/lib/openssh/sftp-server
+    elif fetch_program "$(codename)" openssh-sftp-server usr/lib/openssh/sftp-server sftp; then
+      TEST_SFTP_SERVER=$CACHE/sftp/$(codename)/sftp-server
+    else
+      missing+=("SFTP (openssh-sftp-server)")
+    fi
+  fi
+  if [ -z "${TEST_MOTO:-}" ]; then
+    if fetch_moto; then TEST_MOTO=$CACHE/moto/bin/moto_server; else missing+=("S3 (moto)"); fi
+  fi
+  export TEST_RCLONE="${TEST_RCLONE:-}" TEST_SFTP_SERVER="${TEST_SFTP_SERVER:-}" TEST_MOTO="${TEST_MOTO:-}"
+  [ ${#missing[@]} -eq 0 ] && return
+  no_servers="these cannot be fetched: $(IFS=,; printf %s "${missing[*]}")"
+  return 1
+}
+
+# fetch_moto: an S3 server in Python, in a folder of its own.
+fetch_moto() {
+  local folder=$CACHE/moto
+  [ -x "$folder/bin/moto_server" ] && return
+  if ! have python3 || ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    is_debian && is_root || return
+    apt_update_once
+    apt_install python3-venv || return
+  fi
+  say "fetching moto"
+  rm -rf "$folder"
+  quiet python3 -m venv "$folder" &&
+    quiet "$folder/bin/pip" --disable-pip-version-check install 'moto[s3]==5.*' flask flask-cors && return
+  rm -rf "$folder"
+  return 1
 }

@@ -85,6 +85,9 @@ pub enum TargetError {
         /// Who had it.
         holder: String,
     },
+    /// The server of a repository lets nothing be removed.
+    #[error("restic repository `{0}` takes additions only: its server lets nothing be removed")]
+    AppendOnly(String),
     /// The user stopped it.
     #[error("interrupted")]
     Interrupted,
@@ -159,6 +162,14 @@ impl TargetError {
         }
     }
 
+    /// Whether nothing can be removed from it.
+    pub fn is_append_only(&self) -> bool {
+        match self {
+            Self::Shared(error) | Self::DataStays(error) => error.is_append_only(),
+            _ => matches!(self, Self::AppendOnly(_)),
+        }
+    }
+
     /// Whether the user stopped it.
     pub fn is_interrupted(&self) -> bool {
         match self {
@@ -220,6 +231,18 @@ impl TargetError {
             Self::Abandoned { repository, .. } => Some(format!(
                 "--unlock takes its lock away, after asking; so does `restic -r {repository} unlock`"
             )),
+            Self::AppendOnly(_) => Some(
+                "remove versions where the repository can be reached without that, such as on the \
+                 machine that serves it"
+                    .to_owned(),
+            ),
+            Self::Restic { said, .. } if said.contains("(401)") || said.contains("AccessDenied") => {
+                Some(
+                    "its storage wants credentials: RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD, \
+                     AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or what restic names for it"
+                        .to_owned(),
+                )
+            }
             Self::LegacyOnly(_) => Some("use another folder as the target of backups".to_owned()),
             Self::Locked { .. } => {
                 Some("try again later, or wait longer: --lock-timeout SECONDS".to_owned())

@@ -108,6 +108,10 @@ fn record(target: &dyn Target, found: &[Finding], at: Timestamp, progress: &dyn 
     };
     let checks: Vec<(StoredId, Check)> = found.iter().filter_map(check).collect();
     for (id, error) in target.record(&checks) {
+        if error.is_append_only() {
+            progress.warn(&format!("checks are not recorded: {error}"));
+            continue;
+        }
         // A target that can only be read is checked all the same.
         if !error.is_legacy() {
             let StoredId {

@@ -63,6 +63,7 @@ mod real_whole;
 mod restic;
 mod restic_commands;
 mod restic_locks;
+mod restic_servers;
 mod room;
 mod runs;
 mod s3;

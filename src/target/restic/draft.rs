@@ -43,7 +43,15 @@ pub(super) fn begin(
 ) -> Result<Box<dyn Draft>, TargetError> {
     let inner = target.inner.clone();
     let lock = shared(&inner, source, resource)?;
-    inner.clear(source, Some(resource))?;
+    match inner.clear(source, Some(resource)) {
+        // It goes another time: whoever only adds need not wait for those who read or add too.
+        Err(error) if error.is_locked() || error.is_append_only() => {
+            tracing::debug!(%error, "data of an unfinished version stays");
+        }
+        cleared => {
+            cleared?;
+        }
+    }
     Ok(Box::new(ResticDraft {
         inner,
         id: StoredId {

@@ -28,7 +28,11 @@ pub(super) fn protect(
         Protection::Off => "--remove",
     };
     let snapshots = described_by(&*inner.catalog()?, id)?;
-    tag(inner, &[format!("{how}={PROTECTED}")], &snapshots)
+    match tag(inner, &[format!("{how}={PROTECTED}")], &snapshots) {
+        // The one with the tag was added, and the one without does no harm.
+        Err(error) if error.is_append_only() && protection == Protection::On => Ok(()),
+        tagged => tagged,
+    }
 }
 
 /// Records checks: those that say the same at once.
@@ -42,8 +46,16 @@ pub(super) fn record(inner: &Inner, checks: &[(StoredId, Check)]) -> Vec<(Stored
         }
     }
     for (changes, ids) in alike {
-        for some in ids.chunks(AT_A_TIME) {
-            failed.extend(record_alike(inner, &changes, some));
+        // Where nothing can be removed each tag adds a snapshot: one is tried before the others.
+        let first = usize::from(inner.restic.repository.path().is_none());
+        let (first, rest) = ids.split_at(first.min(ids.len()));
+        for some in first.chunks(1).chain(rest.chunks(AT_A_TIME)) {
+            let failures = record_alike(inner, &changes, some);
+            let append_only = failures.iter().any(|(_, error)| error.is_append_only());
+            failed.extend(failures);
+            if append_only {
+                return failed;
+            }
         }
     }
     failed

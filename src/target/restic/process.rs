@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::address::Repository;
 use super::held;
-use super::said::{Failed, Told};
+use super::said::{Failed, Told, is_unremoved};
 use super::slot::{Slot, Taken};
 use super::version::ResticVersion;
 use crate::progress::{Cancel, Progress, Task};
@@ -283,7 +283,7 @@ impl Running {
             .take()
             .and_then(|it| it.join().ok())
             .unwrap_or_default();
-        if status.success() {
+        if status.success() && !is_unremoved(&stderr) {
             return Ok(());
         }
         let repository = self.restic.repository.shown();

@@ -26,8 +26,9 @@ impl Failed<'_> {
             Some(10) => TargetError::NoRepository(repository),
             Some(11) => locked(repository, &words),
             Some(12) => TargetError::Password(repository),
-            _ if says("unable to open config file") || says("repository does not exist") => {
-                TargetError::NoRepository(repository)
+            _ if words.lines().any(is_missing) => TargetError::NoRepository(repository),
+            _ if is_unremoved(&words) && (says("403") || says("Forbidden")) => {
+                TargetError::AppendOnly(repository)
             }
             _ if says("wrong password or no key found") => TargetError::Password(repository),
             _ if says("already locked") => locked(repository, &words),
@@ -71,6 +72,21 @@ impl<'a> Told<'a> {
         };
         status().map_or(Self::Words(line), Self::Status)
     }
+}
+
+/// Whether it says that there is no repository: whoever is not let in cannot open its file either.
+fn is_missing(words: &str) -> bool {
+    let says = |text: &str| words.contains(text);
+    let missing = ["no such file", "not exist", "not found", "(404)"];
+    says("repository does not exist")
+        || (says("unable to open config file") && missing.iter().any(|text| says(text)))
+}
+
+/// Whether it says that something stays that was to go. With a server that lets nothing be removed restic
+/// (0.14.0 to 0.18.0) says so, and ends as if all were well.
+pub(super) fn is_unremoved(stderr: &str) -> bool {
+    let says = |text: &str| stderr.contains(text);
+    says("unable to remove snapshot/") || says("unable to modify the tags")
 }
 
 /// Who has the lock, in restic's words: `PID 5 on host by root (UID 0, GID 0)`.
@@ -132,6 +148,28 @@ mod tests {
         1,
         "Fatal: unable to open config file: stat /r/config: no such file\nIs there a repository",
         "there is no restic repository at `/r`"
+    )]
+    #[case(
+        1,
+        "Fatal: unable to open config file: <config/> does not exist",
+        "there is no restic repository at `/r`"
+    )]
+    #[case(
+        1,
+        "Fatal: unable to open config file: unexpected HTTP response (401): 401 Unauthorized\nIs there a",
+        "restic backup failed at `/r`: unable to open config file: unexpected HTTP response (401): 401 \
+         Unauthorized Is there a"
+    )]
+    #[case(
+        0,
+        "Remove(<snapshot/6f>) failed: unexpected HTTP response (403): 403 Forbidden\n\
+         unable to remove snapshot/6f from the repository",
+        "restic repository `/r` takes additions only: its server lets nothing be removed"
+    )]
+    #[case(
+        0,
+        "unable to remove snapshot/6f from the repository",
+        "restic backup failed at `/r`: unable to remove snapshot/6f from the repository"
     )]
     #[case(12, "", "the password of restic repository `/r` is wrong")]
     #[case(
