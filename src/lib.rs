@@ -20,7 +20,7 @@
 //! | 1 | [`model`], [`progress`] | plain values; progress and cancellation |
 //! | 2 | [`incus`], [`archive`], [`target`], [`retention`], [`diff`], [`settings`] | the REST client; Incus' tar format; where backups live; what stays; the difference of documents; `backup.yml` |
 //! | 3 | [`plan`], [`temporary`], [`retrieve`] | what every operation's plan, consent and report are made of; objects that exist on a server only while a run works; stored archives read back and checked |
-//! | 4 | [`backup`], [`restore`], [`config`], [`list`], [`verify`], [`prune`], [`files`] | the operations: create; restore; a server's configuration; list, show, protect and delete; verify; prune; files out of a backup |
+//! | 4 | [`backup`], [`restore`], [`config`], [`list`], [`verify`], [`prune`], [`files`], [`transfer`] | the operations: create; restore; a server's configuration; list, show, protect and delete; verify; prune; files out of a backup; copy to another target |
 //! | 5 | [`drill`] | the operation that joins two of them: what was stored is restored as a copy, to see it run |
 //! | 6 | [`ui`] | tables, previews, prompts, progress bars, messages |
 //! | 7 | [`cli`] | arguments, context, signals, failures and exit codes |
@@ -66,5 +66,6 @@ pub mod target;
 pub mod temporary;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod transfer;
 pub mod ui;
 pub mod verify;

@@ -4,15 +4,16 @@
 //! right for all of them or for none.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use sha2::Digest as _;
 
 use crate::archive::{ArchiveError, Index, Pass, Passage, Unpack, decoder};
-use crate::model::{Bytes, Sha256};
+use crate::model::{Bytes, Kind, Sha256};
 use crate::progress::Task;
-use crate::target::{ArchiveFacts, Checksums, Opened};
+use crate::target::{ArchiveFacts, Checksums, Manifest, Opened};
 
 /// How much is read at a time.
 const CHUNK: usize = 256 * 1024;
@@ -69,6 +70,28 @@ pub fn archive<W: Write, P: Passage<W>>(
     } else {
         copy(&mut decoder(&mut hashed), &mut passage, archive.size)?;
     }
+    let ended = passage.finish()?;
+    compare(hashed, archive, ended)
+}
+
+/// Reads the file of an archive as it is stored through a passage, and compares its checksum.
+///
+/// What is said of [`archive`] holds here too.
+pub fn as_it_is<W: Write, P: Passage<W>>(
+    opened: &dyn Opened,
+    archive: &ArchiveFacts,
+    mut passage: P,
+    task: Arc<dyn Task>,
+) -> Result<(W, P::Contents), Damage> {
+    let file = opened
+        .file(&archive.file)
+        .map_err(|error| Damage::Read(io::Error::other(error)))?;
+    let mut hashed = Hashed {
+        inner: file,
+        hasher: sha2::Sha256::new(),
+        task,
+    };
+    copy(&mut hashed, &mut passage, archive.stored_size)?;
     let ended = passage.finish()?;
     compare(hashed, archive, ended)
 }
@@ -160,15 +183,62 @@ pub fn digest(opened: &dyn Opened, name: &str, task: Arc<dyn Task>) -> Result<Sh
 
 /// A small file of a version, which must be what was written: its checksum stands beside it. Blocks.
 pub fn small(opened: &dyn Opened, name: &str) -> Result<Vec<u8>, Damage> {
-    let checksums = String::from_utf8(whole(opened, "checksums.txt")?).ok();
-    let checksums = checksums.and_then(|text| Checksums::parse(&text).ok());
+    let checksums = checksums(opened)?;
     let bytes = whole(opened, name)?;
-    let expected = checksums.and_then(|checksums| checksums.0.get(name).copied());
+    let expected = checksums.0.get(name).copied();
     if expected == Some(Sha256::of(&bytes)) {
         Ok(bytes)
     } else {
         Err(Damage::Digest)
     }
+}
+
+/// The checksums of a version's files. Blocks.
+pub fn checksums(opened: &dyn Opened) -> Result<Checksums, Damage> {
+    let text = String::from_utf8(whole(opened, "checksums.txt")?).ok();
+    let checksums = text.and_then(|text| Checksums::parse(&text).ok());
+    checksums.ok_or(Damage::Digest)
+}
+
+/// What a list of checksums does not name though it must, or names otherwise than the manifest does.
+pub fn listed(manifest: &Manifest, checksums: &Checksums) -> Option<String> {
+    let mut required: BTreeSet<&str> = BTreeSet::new();
+    if manifest.kind != Kind::Config && !manifest.is_legacy() {
+        required.insert(match manifest.kind {
+            Kind::Volume => "volume.json",
+            Kind::Bucket => "bucket.json",
+            Kind::Image => "image.json",
+            Kind::Instance | Kind::Config => "instance.json",
+        });
+    }
+    required.extend(
+        manifest
+            .archive
+            .as_ref()
+            .map(|archive| archive.file.as_str()),
+    );
+    if let Some(name) = required
+        .into_iter()
+        .find(|name| !checksums.0.contains_key(*name))
+    {
+        return Some(format!("`checksums.txt` does not name `{name}`"));
+    }
+    let parts = manifest.config.iter().flat_map(|config| &config.files);
+    for part in parts {
+        if checksums.0.get(&part.file) != Some(&part.sha256) {
+            let file = &part.file;
+            return Some(format!(
+                "`checksums.txt` and the manifest give `{file}` different checksums"
+            ));
+        }
+    }
+    let archive = manifest.archive.as_ref()?;
+    (checksums.0.get(&archive.file) != Some(&archive.sha256)).then(|| {
+        format!(
+            "`checksums.txt` and the manifest give `{}` different checksums",
+            archive.file
+        )
+    })
 }
 
 fn whole(opened: &dyn Opened, name: &str) -> Result<Vec<u8>, Damage> {

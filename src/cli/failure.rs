@@ -18,6 +18,7 @@ use crate::retention::InvalidRules;
 use crate::settings::SettingsError;
 use crate::target::{LocationError, TargetError};
 use crate::temporary::ChangeError;
+use crate::transfer::TransferError;
 use crate::ui::{Message, NotConfirmed, UnknownColumn};
 use crate::verify::{Finding, Found};
 
@@ -159,6 +160,11 @@ fn exit_of(error: &(dyn Error + 'static)) -> Exit {
             return Exit::Damaged;
         }
         if let Some(FilesError::Damaged(_)) = inner.downcast_ref::<FilesError>() {
+            return Exit::Damaged;
+        }
+        if let Some(TransferError::Damaged { .. } | TransferError::Lacks(_)) =
+            inner.downcast_ref::<TransferError>()
+        {
             return Exit::Damaged;
         }
         if let Some(ServerConfigError::Damaged { .. }) = inner.downcast_ref::<ServerConfigError>() {
@@ -306,6 +312,11 @@ fn archive_hint(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(BackupError::Archive(_)) = error.downcast_ref::<BackupError>() {
         return Some("nothing was stored; the server's log says more (`incus monitor`)".into());
+    }
+    if let Some(TransferError::Damaged { .. } | TransferError::Lacks(_)) =
+        error.downcast_ref::<TransferError>()
+    {
+        return Some("nothing of it was copied; `incus-backup-verify` says what is damaged".into());
     }
     let _ = error.downcast_ref::<ArchiveError>()?;
     None

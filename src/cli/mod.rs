@@ -17,4 +17,4 @@ mod signal;
 
 pub use dispatch::{Dispatcher, dispatcher};
 pub use exit::{EXIT_STATUS, Exit};
-pub use run::{all, bucket, config, image, instance, prune, verify, volume};
+pub use run::{all, bucket, config, image, instance, prune, setup, verify, volume};

@@ -164,6 +164,18 @@ impl Program for args::Prune {
     }
 }
 
+impl Program for args::Setup {
+    fn verbosity(&self) -> &args::Verbosity {
+        &self.verbosity
+    }
+
+    async fn run(self, context: &Context) -> Result<Exit, CommandError> {
+        match self.verb {
+            args::SetupVerb::Copy(args) => command::setup::copy(context, args).await,
+        }
+    }
+}
+
 impl Program for args::Verify {
     fn verbosity(&self) -> &args::Verbosity {
         &self.verbosity
@@ -182,6 +194,11 @@ pub fn all() -> ExitCode {
 /// Runs `incus-backup-prune`.
 pub fn prune() -> ExitCode {
     program::<args::Prune>()
+}
+
+/// Runs `incus-backup-setup`.
+pub fn setup() -> ExitCode {
+    program::<args::Setup>()
 }
 
 /// Runs `incus-backup-verify`.

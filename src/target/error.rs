@@ -121,6 +121,9 @@ pub enum TargetError {
     /// What was to stay is not there any more, or not complete.
     #[error("version {0}, which was to stay, is not complete now: the plan is outdated")]
     Outdated(Version),
+    /// A version that was to be copied is there already.
+    #[error("version {} of `{}` has come to the target meanwhile: the plan is outdated", .0.version, .0.resource)]
+    Taken(Box<StoredId>),
     /// Only restic's repositories can be read in part.
     #[error("only a restic repository can be read in part")]
     NoSubset,

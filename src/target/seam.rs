@@ -19,6 +19,9 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// The servers that it holds backups of.
     fn sources(&self) -> Result<Vec<SourceName>, TargetError>;
 
+    /// Which server a source is; nothing where the target does not say.
+    fn source(&self, name: &SourceName) -> Result<Option<SourceFacts>, TargetError>;
+
     /// Prepares the place of a server, or checks that it is that server's.
     fn enter_source(&self, source: &SourceFacts) -> Result<(), TargetError>;
 
@@ -33,6 +36,10 @@ pub trait Target: Send + Sync + fmt::Debug {
         resource: &ResourceId,
         version: Version,
     ) -> Result<Box<dyn Draft>, TargetError>;
+
+    /// Begins the copy of a version of another target, which is to be this very version: where it is
+    /// there by then, the draft is not committed, and fails with [`TargetError::Taken`].
+    fn begin_copy(&self, id: &StoredId) -> Result<Box<dyn Draft>, TargetError>;
 
     /// Opens a version for reading.
     fn open(&self, id: &StoredId) -> Result<Box<dyn Opened>, TargetError>;

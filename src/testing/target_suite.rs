@@ -73,6 +73,8 @@ macro_rules! for_each_case {
             what_is_damaged_or_being_deleted_is_not_shared,
             who_creates_or_reads_keeps_who_deletes_away,
             who_deletes_keeps_everybody_away,
+            a_copy_keeps_its_second_or_is_none,
+            a_source_says_which_server_it_is,
             another_server_is_refused_under_the_same_name,
             names_of_any_kind_stand_for_themselves,
             what_is_no_backup_is_passed_over,
@@ -348,6 +350,50 @@ pub fn two_drafts_of_one_second_get_two_versions(bench: &dyn Bench) {
         .collect();
     assert_eq!(contents, [b"later", b"first"]);
     assert_eq!(bench.left_over(), Vec::<String>::new());
+}
+
+/// What comes from another target is the very version that it was there, and never another one.
+pub fn a_copy_keeps_its_second_or_is_none(bench: &dyn Bench) {
+    let (target, here) = (bench.open(), server("here", 1));
+    target.enter_source(&here).unwrap();
+    let id = StoredId {
+        source: here.name,
+        resource: instance("web"),
+        version: second(1),
+    };
+    let copy = |target: &dyn Target, content: &[u8]| {
+        let mut draft = target.begin_copy(&id)?;
+        let written = fill(&mut *draft, content)?;
+        draft.commit(manifest(&id, content.len() as u64, written))
+    };
+    assert_eq!(copy(&*target, b"a copy").unwrap().id, id);
+    let again = copy(&*target, b"another").unwrap_err();
+    assert!(matches!(again, TargetError::Taken(taken) if *taken == id));
+    drop(target);
+    let target = bench.open();
+    assert!(matches!(copy(&*target, b"x"), Err(TargetError::Taken(_))));
+    assert_eq!(all(&*target).len(), 1);
+    assert_eq!(content(&*target, &id), b"a copy");
+    // What was deleted can be copied again.
+    let lock = target.lock(&id.source, &id.resource).unwrap();
+    lock.delete(id.version).unwrap();
+    drop(lock);
+    assert_eq!(copy(&*target, b"once more").unwrap().id, id);
+    assert_eq!(content(&*target, &id), b"once more");
+    assert_eq!(bench.left_over(), Vec::<String>::new());
+}
+
+/// Whoever copies must know which server it is.
+pub fn a_source_says_which_server_it_is(bench: &dyn Bench) {
+    let here = SourceFacts {
+        label: "its own name".to_owned(),
+        clustered: true,
+        ..server("here", 7)
+    };
+    bench.open().enter_source(&here).unwrap();
+    let target = bench.open();
+    assert_eq!(target.source(&here.name).unwrap(), Some(here));
+    assert_eq!(target.source(&"there".parse().unwrap()).unwrap(), None);
 }
 
 /// A listing is in order, and a filter leaves the others out.

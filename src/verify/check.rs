@@ -1,6 +1,5 @@
 //! Checks of one version. Both block.
 
-use std::collections::BTreeSet;
 use std::io::{self, Read as _};
 use std::sync::Arc;
 
@@ -49,7 +48,7 @@ pub fn quick(target: &dyn Target, stored: &Stored) -> Result<Option<String>, Unr
         Ok(checksums) => checksums,
         Err(wrong) => return Ok(Some(wrong)),
     };
-    if let Some(wrong) = listed(manifest, &checksums) {
+    if let Some(wrong) = retrieve::listed(manifest, &checksums) {
         return Ok(Some(wrong));
     }
     for name in checksums.0.keys() {
@@ -249,38 +248,6 @@ fn checksums(opened: &dyn Opened) -> Result<Result<Checksums, String>, Unreadabl
         }
     }
     Ok(Checksums::parse(&text).map_err(|error| format!("`{NAME}`: {error}")))
-}
-
-/// Whether the list of checksums names what must be there, and the archive as its manifest does.
-fn listed(manifest: &Manifest, checksums: &Checksums) -> Option<String> {
-    let mut required: BTreeSet<&str> = BTreeSet::new();
-    if manifest.kind != Kind::Config && !manifest.is_legacy() {
-        required.insert(match manifest.kind {
-            Kind::Volume => "volume.json",
-            Kind::Bucket => "bucket.json",
-            Kind::Image => "image.json",
-            Kind::Instance | Kind::Config => "instance.json",
-        });
-    }
-    required.extend(
-        manifest
-            .archive
-            .as_ref()
-            .map(|archive| archive.file.as_str()),
-    );
-    if let Some(name) = required
-        .into_iter()
-        .find(|name| !checksums.0.contains_key(*name))
-    {
-        return Some(format!("`checksums.txt` does not name `{name}`"));
-    }
-    let archive = manifest.archive.as_ref()?;
-    (checksums.0.get(&archive.file) != Some(&archive.sha256)).then(|| {
-        format!(
-            "`checksums.txt` and the manifest give `{}` different checksums",
-            archive.file
-        )
-    })
 }
 
 fn is_missing(error: &TargetError) -> bool {

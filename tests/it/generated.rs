@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 use incus_backup::cli::Dispatcher;
-use incus_backup::cli::args::{All, Bucket, Config, Image, Instance, Prune, Verify, Volume};
+use incus_backup::cli::args::{All, Bucket, Config, Image, Instance, Prune, Setup, Verify, Volume};
 
 use crate::lab::variable;
 
@@ -23,6 +23,7 @@ fn commands() -> Vec<Command> {
         All::command(),
         Prune::command(),
         Verify::command(),
+        Setup::command(),
     ]
 }
 

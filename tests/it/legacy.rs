@@ -414,3 +414,24 @@ fn both_layouts_stand_side_by_side() {
         .exits(0);
     assert_eq!((of("fake"), of("legacy")), (0, 2));
 }
+
+#[test]
+fn what_the_earlier_tool_left_is_not_copied_and_says_where_it_can_be_restored_from() {
+    let old = Old::new();
+    let before = old.files();
+    let from = format!("dir:{}", old.world.root().display());
+    let to = old.world.folder.path().join("to");
+    let arguments = [
+        "copy",
+        "--from",
+        &from,
+        "--to",
+        &format!("dir:{}", to.display()),
+        "--yes",
+    ];
+    let ran = old.world.run_for("setup", &arguments).exits(1);
+    let reason = "whose backups are restored from where they are";
+    assert!(ran.stderr.contains(reason), "{}", ran.stderr);
+    assert!(!to.exists());
+    assert_eq!(old.files(), before);
+}

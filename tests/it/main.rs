@@ -72,4 +72,6 @@ mod stored;
 mod suite;
 mod target;
 mod target_restic;
+mod transfer;
+mod transfer_faults;
 mod whole;

@@ -69,7 +69,7 @@ pub struct TargetChoice {
 }
 
 /// Reads a number of seconds, also as restic takes it: `90`, `30s`, `5m`, `1h`.
-fn seconds(text: &str) -> Result<u64, String> {
+pub(super) fn seconds(text: &str) -> Result<u64, String> {
     let (number, unit) = match text.strip_suffix(['s', 'm', 'h']) {
         Some(number) => (number, text.chars().last()),
         None => (text, None),

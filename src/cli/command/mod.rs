@@ -12,6 +12,7 @@ mod protect;
 mod prune;
 mod report;
 mod restore;
+pub(super) mod setup;
 mod show;
 mod source;
 mod verify;

@@ -72,7 +72,7 @@ pub(super) async fn rest(
 }
 
 /// Keeps the record of a run in the target.
-async fn record(
+pub(super) async fn record(
     context: &Context,
     (target, source): (&Arc<dyn Target>, &SourceName),
     report: &Report,

@@ -27,9 +27,19 @@ use crate::target::{
 /// The checksums of the files that are finished.
 type Finished = Arc<Mutex<BTreeMap<String, Sha256>>>;
 
+/// Which second a version takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Second {
+    /// Its own or the first later one that nobody has.
+    First,
+    /// Its own, or it is none.
+    Own,
+}
+
 struct DirectoryDraft {
     target: DirectoryTarget,
     id: StoredId,
+    second: Second,
     folder: PathBuf,
     partial: PathBuf,
     finished: Finished,
@@ -40,9 +50,8 @@ struct DirectoryDraft {
 /// Begins a version.
 pub(super) fn begin(
     target: &DirectoryTarget,
-    source: &SourceName,
-    resource: &ResourceId,
-    version: Version,
+    (source, resource, version): (&SourceName, &ResourceId, Version),
+    second: Second,
 ) -> Result<Box<dyn Draft>, TargetError> {
     let lock = shared_and_clear(target, source, resource)?;
     let folder = target.resource_folder(source, resource);
@@ -55,6 +64,7 @@ pub(super) fn begin(
             resource: resource.clone(),
             version,
         },
+        second,
         folder,
         partial,
         finished: Finished::default(),
@@ -128,6 +138,9 @@ impl Draft for DirectoryDraft {
                     self.committed = true;
                     sync_folder(&self.folder)?;
                     return Ok(catalog::read(self.id.clone(), &place));
+                }
+                Err(error) if is_taken(&error) && self.second == Second::Own => {
+                    return Err(TargetError::Taken(Box::new(self.id.clone())));
                 }
                 // Another run took this second: this one takes the next. A folder with something in it
                 // is never replaced by a rename; asking the kernel for more (`RENAME_NOREPLACE`) would

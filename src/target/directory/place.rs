@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::draft::Second;
 use super::files::{beside, clear_beside, make_folder, make_folders, place_file, read_file};
 use super::lock::Exclusive;
 use super::{catalog, draft, lock, notes, open, runs};
@@ -205,6 +206,23 @@ impl Target for DirectoryTarget {
         Ok(sources)
     }
 
+    fn source(&self, name: &SourceName) -> Result<Option<SourceFacts>, TargetError> {
+        let path = self.source_folder(name).join("source.json");
+        let bytes = match read_file(&path, LIMIT) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            read => read.at("read", &path)?,
+        };
+        let file: SourceFile = serde_json::from_slice(&bytes)
+            .map_err(io::Error::other)
+            .at("read", &path)?;
+        Ok(Some(SourceFacts {
+            name: name.clone(),
+            label: file.label,
+            fingerprint: file.fingerprint,
+            clustered: file.cluster,
+        }))
+    }
+
     fn enter_source(&self, source: &SourceFacts) -> Result<(), TargetError> {
         let folder = self.source_folder(&source.name);
         if source.name.as_str() == LOCKS || source.name.as_str() == "runs" {
@@ -247,7 +265,11 @@ impl Target for DirectoryTarget {
         resource: &ResourceId,
         version: Version,
     ) -> Result<Box<dyn Draft>, TargetError> {
-        draft::begin(self, source, resource, version)
+        draft::begin(self, (source, resource, version), Second::First)
+    }
+
+    fn begin_copy(&self, id: &StoredId) -> Result<Box<dyn Draft>, TargetError> {
+        draft::begin(self, (&id.source, &id.resource, id.version), Second::Own)
     }
 
     fn open(&self, id: &StoredId) -> Result<Box<dyn Opened>, TargetError> {

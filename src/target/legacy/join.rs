@@ -81,6 +81,13 @@ impl Target for Joined {
         Ok(sources)
     }
 
+    fn source(&self, name: &SourceName) -> Result<Option<SourceFacts>, TargetError> {
+        match &self.own {
+            Some(own) if name != self.legacy.source() => own.source(name),
+            _ => Ok(None),
+        }
+    }
+
     fn enter_source(&self, source: &SourceFacts) -> Result<(), TargetError> {
         self.own(&source.name)?.enter_source(source)
     }
@@ -105,6 +112,10 @@ impl Target for Joined {
         version: Version,
     ) -> Result<Box<dyn Draft>, TargetError> {
         self.own(source)?.begin(source, resource, version)
+    }
+
+    fn begin_copy(&self, id: &StoredId) -> Result<Box<dyn Draft>, TargetError> {
+        self.own(&id.source)?.begin_copy(id)
     }
 
     fn open(&self, id: &StoredId) -> Result<Box<dyn Opened>, TargetError> {

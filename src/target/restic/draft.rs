@@ -9,7 +9,7 @@ use sha2::Digest as _;
 
 use super::bundle;
 use super::feed::{Feed, Label, store};
-use super::lock::{claim, shared};
+use super::lock::{claim, claim_own, copy_alone, shared};
 use super::repository::{Inner, ResticTarget};
 use super::tags::{DATA, MANIFEST, Tags, data_name, manifest_name, pack};
 use crate::model::{Bytes, Checks, ResourceId, RunId, Sha256, SourceName, Version};
@@ -25,6 +25,8 @@ type Finished = Arc<Mutex<BTreeMap<String, (Sha256, Option<String>)>>>;
 
 struct ResticDraft {
     inner: Arc<Inner>,
+    /// It keeps its second, or is no version.
+    is_copy: bool,
     id: StoredId,
     /// What joins its parts.
     draft: String,
@@ -41,6 +43,26 @@ pub(super) fn begin(
     resource: &ResourceId,
     version: Version,
 ) -> Result<Box<dyn Draft>, TargetError> {
+    Ok(Box::new(draft(target, source, resource, version)?))
+}
+
+/// Begins a version that keeps its second.
+pub(super) fn begin_copy(
+    target: &ResticTarget,
+    id: &StoredId,
+) -> Result<Box<dyn Draft>, TargetError> {
+    copy_alone(&target.inner)?;
+    let mut draft = draft(target, &id.source, &id.resource, id.version)?;
+    draft.is_copy = true;
+    Ok(Box::new(draft))
+}
+
+fn draft(
+    target: &ResticTarget,
+    source: &SourceName,
+    resource: &ResourceId,
+    version: Version,
+) -> Result<ResticDraft, TargetError> {
     let inner = target.inner.clone();
     let lock = shared(&inner, source, resource)?;
     match inner.clear(source, Some(resource)) {
@@ -52,8 +74,9 @@ pub(super) fn begin(
             cleared?;
         }
     }
-    Ok(Box::new(ResticDraft {
+    Ok(ResticDraft {
         inner,
+        is_copy: false,
         id: StoredId {
             source: source.clone(),
             resource: resource.clone(),
@@ -64,7 +87,7 @@ pub(super) fn begin(
         finished: Finished::default(),
         committed: false,
         _lock: lock,
-    }))
+    })
 }
 
 impl ResticDraft {
@@ -160,15 +183,21 @@ impl Draft for ResticDraft {
 
     fn commit(mut self: Box<Self>, manifest: Manifest) -> Result<Stored, TargetError> {
         let mut manifest = manifest;
-        let catalog = self.inner.recent()?;
         let mut id = self.id.clone();
-        id.version = claim(&self.inner, &self.id, |version| {
-            let id = StoredId {
-                version,
-                ..self.id.clone()
-            };
-            catalog.versions.contains_key(&id)
-        })?;
+        if self.is_copy {
+            if !claim_own(&self.inner, &id)? {
+                return Err(TargetError::Taken(Box::new(id)));
+            }
+        } else {
+            let catalog = self.inner.recent()?;
+            id.version = claim(&self.inner, &self.id, |version| {
+                let id = StoredId {
+                    version,
+                    ..self.id.clone()
+                };
+                catalog.versions.contains_key(&id)
+            })?;
+        }
         self.id.version = id.version;
         manifest.version = id.version;
         let wrong = |cause| TargetError::Manifest {
@@ -187,9 +216,15 @@ impl Draft for ResticDraft {
         if let Some(packed) = pack(&manifest) {
             label.tags.set("manifest", &packed);
         }
-        store(&self.inner.restic, &label, &bytes)?;
+        let made = store(&self.inner.restic, &label, &bytes);
         self.committed = true;
         self.inner.forget_listing();
+        if let Err(error) = made {
+            // It may have been made all the same. Then the version is there, and needs its data.
+            let catalog = self.inner.catalog();
+            self.committed = catalog.map_or(true, |it| it.versions.contains_key(&id));
+            return Err(error);
+        }
         Ok(stored(id, manifest))
     }
 }

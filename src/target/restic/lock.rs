@@ -1,10 +1,12 @@
 //! Locks between processes of this machine, and which seconds they have taken.
 
+use std::collections::BTreeSet;
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::repository::{Inner, ResticTarget};
+use super::repository::{Copying, Inner, ResticTarget};
 use crate::model::{ResourceId, Sha256, SourceName, Version, encode_component};
 use crate::target::directory::open_or_create;
 use crate::target::error::At as _;
@@ -44,6 +46,39 @@ pub(super) fn shared(
     resource: &ResourceId,
 ) -> Result<Lock, TargetError> {
     prepare(inner, source, resource, ".lock")?.shared(inner.restic.patience)
+}
+
+/// Keeps other copies out of the repository for as long as this process runs: the second of a copy is
+/// its own, and whether it is free is told by a listing that nobody may outdate meanwhile.
+pub(super) fn copy_alone(inner: &Inner) -> Result<(), TargetError> {
+    let mut copying = inner.copying.lock().unwrap_or_else(PoisonError::into_inner);
+    if copying.is_none() {
+        let path = folder(inner).join("copy.lock");
+        let what = format!("copies to {}", inner.restic.repository.shown());
+        let unlocked = Unlocked::at(Path::new("/"), path, what)?;
+        *copying = Some(Copying {
+            _lock: unlocked.exclusive(inner.restic.patience)?,
+            copied: BTreeSet::new(),
+        });
+        inner.forget_listing();
+        inner.catalog()?;
+    }
+    Ok(())
+}
+
+/// Takes a second for a copy; gives whether it was free.
+pub(super) fn claim_own(inner: &Inner, id: &StoredId) -> Result<bool, TargetError> {
+    let mut copying = inner.copying.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_new = copying
+        .as_mut()
+        .is_none_or(|copying| copying.copied.insert(id.clone()));
+    // Each start of restic takes half a second: not for what nobody else can have copied.
+    let catalog = if is_new {
+        inner.recent()?
+    } else {
+        inner.catalog()?
+    };
+    Ok(!catalog.versions.contains_key(id))
 }
 
 /// Takes a second for a version, or the next that is free: `taken` are those of the repository.

@@ -1,5 +1,6 @@
 //! A repository as a target.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use super::tags::{RUN, SOURCE, Tags};
 use super::{draft, held, notes, open, remove};
 use crate::model::{Bytes, Check, Owner, ResourceId, SourceName, Version, encode_component};
 use crate::progress::{Cancel, Progress};
+use crate::target::flock::Lock;
 use crate::target::{
     Depth, DirectoryTarget, Doomed, Draft, ExclusiveLock, Filter, Location, Manifest, Opened,
     Protection, RunRecord, SourceFacts, Stored, StoredId, Target, TargetError,
@@ -40,6 +42,16 @@ pub(super) struct Inner {
     /// How long a listing is good for.
     fresh: Duration,
     listing: Mutex<Option<Listing>>,
+    /// Held from the first copy that comes from another target until this process has ended.
+    pub(super) copying: Mutex<Option<Copying>>,
+}
+
+/// The right to copy versions of other targets to here.
+#[derive(Debug)]
+pub(super) struct Copying {
+    pub(super) _lock: Lock,
+    /// What was copied, which the last listing may lack.
+    pub(super) copied: BTreeSet<StoredId>,
 }
 
 /// What was listed.
@@ -115,6 +127,7 @@ impl ResticTarget {
                 state: opening.state,
                 fresh: opening.fresh,
                 listing: Mutex::default(),
+                copying: Mutex::default(),
             }),
         })
     }
@@ -274,6 +287,28 @@ impl Target for ResticTarget {
         Ok(self.inner.catalog()?.sources.keys().cloned().collect())
     }
 
+    fn source(&self, name: &SourceName) -> Result<Option<SourceFacts>, TargetError> {
+        let catalog = self.inner.catalog()?;
+        let Some(Some(fingerprint)) = catalog.sources.get(name) else {
+            return Ok(None);
+        };
+        let file = format!("/source_{}.json", encode_component(name.as_str()));
+        let arguments = [
+            format!("--host={name}"),
+            format!("--path={file}"),
+            "latest".to_owned(),
+            file.clone(),
+        ];
+        let bytes = self.inner.restic.run("dump", &arguments)?;
+        let facts: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        Ok(Some(SourceFacts {
+            name: name.clone(),
+            label: facts["label"].as_str().unwrap_or(name.as_str()).to_owned(),
+            fingerprint: *fingerprint,
+            clustered: facts["cluster"].as_bool().unwrap_or_default(),
+        }))
+    }
+
     fn enter_source(&self, source: &SourceFacts) -> Result<(), TargetError> {
         let catalog = self.inner.catalog()?;
         match catalog.sources.get(&source.name) {
@@ -320,6 +355,10 @@ impl Target for ResticTarget {
         version: Version,
     ) -> Result<Box<dyn Draft>, TargetError> {
         draft::begin(self, source, resource, version)
+    }
+
+    fn begin_copy(&self, id: &StoredId) -> Result<Box<dyn Draft>, TargetError> {
+        draft::begin_copy(self, id)
     }
 
     fn open(&self, id: &StoredId) -> Result<Box<dyn Opened>, TargetError> {

@@ -1,0 +1,100 @@
+//! The arguments of `incus-backup-setup`.
+
+use clap::{Args, Parser, Subcommand};
+
+use super::common::seconds;
+use super::{Answers, Rows, Verbosity};
+use crate::cli::exit::EXIT_STATUS;
+use crate::model::{CompressionChoice, Kind, ProjectName, SourceName, Version};
+
+/// Set up what backups need: targets, and what is in them
+///
+/// Runs by itself, or as `incus backup-setup` after
+/// `incus alias add backup-setup /usr/bin/incus-backup-setup`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "incus-backup-setup",
+    version,
+    after_help = EXIT_STATUS,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+pub struct Setup {
+    /// What to do
+    #[command(subcommand)]
+    pub verb: SetupVerb,
+    /// How much is said
+    #[command(flatten)]
+    pub verbosity: Verbosity,
+}
+
+/// The verbs of `incus-backup-setup`.
+#[derive(Debug, Subcommand)]
+pub enum SetupVerb {
+    /// Copy stored versions from one target to another
+    Copy(Copy),
+}
+
+/// Copy stored versions from one target to another
+///
+/// From a directory to a restic repository, back, or from one directory to another. A copy is the same
+/// version: its time, how consistent it is, what it is a backup of, whether it is protected. All that
+/// is read is compared with its checksum on the way, and a copy is there only once it is whole. What is
+/// there already is left alone, so that a copy that was interrupted goes on where it stopped. Versions
+/// of the earlier tool are refused: they are restored from where they are.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  incus-backup-setup copy --from dir:/var/backups/incus --to restic:/mnt/nas/incus --dry-run
+  incus-backup-setup copy --from nas --to offsite --latest --yes
+  incus-backup-setup copy web --type instance --from offsite --to dir:/mnt/usb/incus")]
+pub struct Copy {
+    /// Only these, as `list` names them (`NAME`, or `POOL/NAME`); without a name everything
+    #[arg(value_name = "[REMOTE:][NAME]")]
+    pub names: Vec<String>,
+    /// The target that is copied from: `dir:/absolute/path`, `restic:REPOSITORY`, or the name of a
+    /// target in `backup.yml`
+    #[arg(long, value_name = "TARGET")]
+    pub from: String,
+    /// The target that is copied to, which is made after asking where it is not there
+    #[arg(long, value_name = "TARGET")]
+    pub to: String,
+    /// Only this kind: instance, volume, bucket, image or config
+    #[arg(long = "type", value_name = "KIND")]
+    pub kind: Option<Kind>,
+    /// Only this project [default: all]
+    #[arg(long, value_name = "PROJECT")]
+    pub project: Option<ProjectName>,
+    /// Only the backups of this server [default: all]
+    #[arg(long, value_name = "SOURCE")]
+    pub source: Option<SourceName>,
+    /// Only this version
+    #[arg(long, value_name = "VERSION", conflicts_with = "latest")]
+    pub version: Option<Version>,
+    /// Only the newest complete version of each
+    #[arg(long)]
+    pub latest: bool,
+    /// Compress all archives anew: `zstd`, `zstd:LEVEL` (1 to 19) or `none` [default: what is
+    /// compressed stays as it is, the rest as the target has it in `backup.yml`, else zstd:3; never in
+    /// a restic repository]
+    #[arg(long, value_name = "ALG[:LEVEL]")]
+    pub compression: Option<CompressionChoice>,
+    /// Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "10",
+        visible_alias = "retry-lock",
+        value_parser = seconds
+    )]
+    pub lock_timeout: u64,
+    /// Take away the locks of restic repositories whose processes are gone, after asking
+    #[arg(long)]
+    pub unlock: bool,
+    /// Answers
+    #[command(flatten)]
+    pub answers: Answers,
+    /// Output
+    #[command(flatten)]
+    pub rows: Rows,
+}

@@ -1,0 +1,5 @@
+//! `incus-backup-setup`.
+
+mod copy;
+
+pub(in crate::cli) use copy::copy;

@@ -1,0 +1,232 @@
+//! One version, from target to target. Blocks.
+
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::error::TransferError;
+use super::packing::Change;
+use super::plan::Copy;
+use crate::archive::{Compression, FrameWriter, LISTING, Raw};
+use crate::model::{Bytes, CompressionChoice, Kind};
+use crate::progress::{Cancel, Silent, Task};
+use crate::retrieve::{self, Damage};
+use crate::target::{
+    ArchiveFacts, Checksums, Draft, DraftFile, Manifest, Opened, Stored, Target, Written,
+};
+
+/// What one version is carried with.
+pub(super) struct Carrier<'a> {
+    pub(super) from: &'a dyn Target,
+    pub(super) to: &'a dyn Target,
+    /// On how many threads archives are compressed.
+    pub(super) threads: NonZeroUsize,
+    pub(super) cancel: &'a Cancel,
+}
+
+impl Carrier<'_> {
+    /// Copies a version: its data, what describes it, and in the end its manifest.
+    pub(super) fn copy(&self, copy: &Copy, task: &Arc<dyn Task>) -> Result<Stored, TransferError> {
+        let opened = self.from.open(&copy.id)?;
+        let mut manifest = opened.manifest().clone();
+        let checksums = damaged("checksums.txt", retrieve::checksums(&*opened))?;
+        if let Some(lack) = retrieve::listed(&manifest, &checksums) {
+            return Err(TransferError::Lacks(lack));
+        }
+        let mut draft = self.to.begin_copy(&copy.id)?;
+        task.phase("copying", Some(copy.stored_size.0));
+        let data: Vec<String> = manifest.data_files().map(|it| it.file.clone()).collect();
+        let kind = manifest.kind;
+        for archive in data_files_mut(&mut manifest) {
+            *archive = self.data(copy, (kind, archive), (&*opened, &mut *draft), task)?;
+        }
+        for name in checksums.0.keys().filter(|name| !data.contains(name)) {
+            self.go_on()?;
+            if name == LISTING {
+                self.listing(&*opened, &checksums, &mut *draft)?;
+            } else {
+                describe(&*opened, &checksums, name, &mut *draft)?;
+            }
+        }
+        self.go_on()?;
+        Ok(draft.commit(manifest)?)
+    }
+
+    fn go_on(&self) -> Result<(), TransferError> {
+        if self.cancel.is_cancelled() {
+            return Err(TransferError::Interrupted);
+        }
+        Ok(())
+    }
+
+    /// Copies a file of data; gives what it is there.
+    fn data(
+        &self,
+        copy: &Copy,
+        (kind, archive): (Kind, &ArchiveFacts),
+        (opened, draft): (&dyn Opened, &mut dyn Draft),
+        task: &Arc<dyn Task>,
+    ) -> Result<ArchiveFacts, TransferError> {
+        for other in &copy.alike {
+            if draft.share(other, &archive.file, archive.sha256)?.is_some() {
+                task.advance(archive.stored_size.0);
+                return Ok(archive.clone());
+            }
+        }
+        let change = copy.packing.change(kind, archive);
+        let file = change.file(archive);
+        let written = self.pour(opened, (archive, change), draft.create(&file)?, task)?;
+        Ok(ArchiveFacts {
+            compression: change.compression(archive),
+            file,
+            stored_size: written.size,
+            sha256: written.sha256,
+            ..archive.clone()
+        })
+    }
+
+    /// Copies the list of what is in an archive, which is the same however that is packed, to where it
+    /// is of use. It can be large.
+    fn listing(
+        &self,
+        opened: &dyn Opened,
+        checksums: &Checksums,
+        draft: &mut dyn Draft,
+    ) -> Result<(), TransferError> {
+        let Some(sha256) = checksums.0.get(LISTING).filter(|_| draft.is_seekable()) else {
+            return Ok(());
+        };
+        let size = opened.size(LISTING)?;
+        let file = ArchiveFacts {
+            file: LISTING.to_owned(),
+            compression: "none".to_owned(),
+            encryption: None,
+            size,
+            stored_size: size,
+            sha256: *sha256,
+            members: 0,
+        };
+        let silent: Arc<dyn Task> = Arc::new(Silent);
+        self.pour(
+            opened,
+            (&file, Change::None),
+            draft.create(LISTING)?,
+            &silent,
+        )?;
+        Ok(())
+    }
+
+    /// Reads a file to its end, compares it with its checksum, and writes it.
+    fn pour(
+        &self,
+        opened: &dyn Opened,
+        (archive, change): (&ArchiveFacts, Change),
+        file: Box<dyn DraftFile>,
+        task: &Arc<dyn Task>,
+    ) -> Result<Written, TransferError> {
+        let compression = match change {
+            Change::None | Change::Packed(CompressionChoice::None) => Compression::None,
+            Change::Packed(CompressionChoice::Zstd(level)) => Compression::Zstd { level },
+        };
+        let frames =
+            FrameWriter::new(file, compression, self.threads).map_err(TransferError::of_write)?;
+        let stopped = Stopped::default();
+        let outlet = Outlet {
+            out: frames,
+            cancel: self.cancel.clone(),
+            stopped: stopped.clone(),
+        };
+        let (passage, task) = (Raw::new(outlet), task.clone());
+        let (poured, expected) = match change {
+            Change::None => {
+                let poured = retrieve::as_it_is(opened, archive, passage, task);
+                (poured, archive.stored_size)
+            }
+            Change::Packed(_) => {
+                let poured = retrieve::archive(opened, archive, passage, task);
+                (poured, archive.size)
+            }
+        };
+        // That it could not be written is no fault of what was read.
+        if let Some(why) = stopped.take() {
+            return Err(why);
+        }
+        let (outlet, size) = damaged(&archive.file, poured)?;
+        if size != expected {
+            let text = format!("`{}` holds {size} of {expected}", archive.file);
+            return Err(TransferError::Lacks(text));
+        }
+        let (file, _) = outlet.out.finish().map_err(TransferError::of_write)?;
+        Ok(file.finish()?)
+    }
+}
+
+/// Copies a small file.
+fn describe(
+    opened: &dyn Opened,
+    checksums: &Checksums,
+    name: &str,
+    draft: &mut dyn Draft,
+) -> Result<(), TransferError> {
+    let bytes = damaged(name, retrieve::small(opened, name))?;
+    let written = draft.describe(name, &bytes)?;
+    if checksums.0.get(name) == Some(&written.sha256) && written.size == Bytes(bytes.len() as u64) {
+        return Ok(());
+    }
+    let text = format!("`{name}` was not written as it is");
+    Err(TransferError::Write(io::Error::other(text)))
+}
+
+fn damaged<T>(file: &str, read: Result<T, Damage>) -> Result<T, TransferError> {
+    read.map_err(|damage| TransferError::Damaged {
+        file: file.to_owned(),
+        damage,
+    })
+}
+
+/// The files of data, to put what they become into their place.
+fn data_files_mut(manifest: &mut Manifest) -> impl Iterator<Item = &mut ArchiveFacts> {
+    let metadata = manifest
+        .image
+        .as_mut()
+        .and_then(|image| image.metadata.as_mut());
+    metadata.into_iter().chain(&mut manifest.archive)
+}
+
+/// Why nothing more was written.
+#[derive(Clone, Default)]
+struct Stopped(Arc<Mutex<Option<TransferError>>>);
+
+impl Stopped {
+    fn set(&self, why: TransferError) -> io::Error {
+        let mut stopped = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        stopped.get_or_insert(why);
+        io::Error::other("nothing more is written")
+    }
+
+    fn take(&self) -> Option<TransferError> {
+        let mut stopped = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        stopped.take()
+    }
+}
+
+/// Writes until the user stops it, and keeps what goes wrong apart from what reading finds.
+struct Outlet {
+    out: FrameWriter<Box<dyn DraftFile>>,
+    cancel: Cancel,
+    stopped: Stopped,
+}
+
+impl Write for Outlet {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.cancel.is_cancelled() {
+            return Err(self.stopped.set(TransferError::Interrupted));
+        }
+        let written = self.out.write(bytes);
+        written.map_err(|cause| self.stopped.set(TransferError::of_write(cause)))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

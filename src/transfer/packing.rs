@@ -1,0 +1,136 @@
+//! How an archive is packed in the target that it is copied to (pure).
+
+use crate::model::{CompressionChoice, Kind};
+use crate::target::ArchiveFacts;
+
+/// What is asked for of archives in the other target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Packing {
+    /// They are not compressed there, for the target finds what they have in common.
+    Unpacked,
+    /// What is compressed stays as it is, and the rest is compressed so.
+    Kept(CompressionChoice),
+    /// All are compressed so.
+    Anew(CompressionChoice),
+}
+
+/// What becomes of one archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// It is the same file.
+    None,
+    /// It is decompressed, and compressed like this.
+    Packed(CompressionChoice),
+}
+
+const ENDING: &str = ".zst";
+
+impl Packing {
+    /// What becomes of an archive. The files of images are what their fingerprint is of, and what is
+    /// encrypted cannot be looked into.
+    pub(super) fn change(self, kind: Kind, archive: &ArchiveFacts) -> Change {
+        if kind == Kind::Image || archive.encryption.is_some() {
+            return Change::None;
+        }
+        let wanted = match (self, archive.compression.as_str()) {
+            (Self::Unpacked | Self::Anew(CompressionChoice::None), "zstd") => {
+                CompressionChoice::None
+            }
+            (Self::Kept(CompressionChoice::Zstd(level)), "none") => CompressionChoice::Zstd(level),
+            (Self::Anew(CompressionChoice::Zstd(level)), "none" | "zstd") => {
+                CompressionChoice::Zstd(level)
+            }
+            _ => return Change::None,
+        };
+        Change::Packed(wanted)
+    }
+}
+
+impl Change {
+    /// What the file is called then.
+    pub(super) fn file(self, archive: &ArchiveFacts) -> String {
+        let plain = archive.file.strip_suffix(ENDING).unwrap_or(&archive.file);
+        match self {
+            Self::None => archive.file.clone(),
+            Self::Packed(CompressionChoice::None) => plain.to_owned(),
+            Self::Packed(CompressionChoice::Zstd(_)) => format!("{plain}{ENDING}"),
+        }
+    }
+
+    /// How the manifest calls its compression.
+    pub(super) fn compression(self, archive: &ArchiveFacts) -> String {
+        match self {
+            Self::None => archive.compression.clone(),
+            Self::Packed(CompressionChoice::None) => "none".to_owned(),
+            Self::Packed(CompressionChoice::Zstd(_)) => "zstd".to_owned(),
+        }
+    }
+
+    /// What the user should know of it.
+    pub(super) fn reason(self) -> Option<String> {
+        match self {
+            Self::None => None,
+            Self::Packed(CompressionChoice::None) => Some("decompressed".to_owned()),
+            Self::Packed(choice) => Some(format!("compressed by {choice}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::model::{Bytes, Sha256};
+
+    fn archive(file: &str) -> ArchiveFacts {
+        let compressed = file.ends_with(ENDING);
+        ArchiveFacts {
+            file: file.to_owned(),
+            compression: if compressed { "zstd" } else { "none" }.to_owned(),
+            encryption: None,
+            size: Bytes(9),
+            stored_size: Bytes(9),
+            sha256: Sha256::of(b""),
+            members: 1,
+        }
+    }
+
+    const ZSTD: CompressionChoice = CompressionChoice::Zstd(7);
+    const NONE: CompressionChoice = CompressionChoice::None;
+
+    #[rstest]
+    #[case(Packing::Unpacked, "export.tar.zst", "export.tar", "none")]
+    #[case(Packing::Unpacked, "volume.iso.zst", "volume.iso", "none")]
+    #[case(Packing::Unpacked, "export.tar", "export.tar", "none")]
+    #[case(Packing::Kept(ZSTD), "export.tar.zst", "export.tar.zst", "zstd")]
+    #[case(Packing::Kept(ZSTD), "export.tar", "export.tar.zst", "zstd")]
+    #[case(Packing::Kept(NONE), "export.tar.zst", "export.tar.zst", "zstd")]
+    #[case(Packing::Anew(NONE), "export.tar.zst", "export.tar", "none")]
+    #[case(Packing::Anew(NONE), "export.tar", "export.tar", "none")]
+    fn an_archive_is_packed_as_its_target_has_it(
+        #[case] packing: Packing,
+        #[case] file: &str,
+        #[case] becomes: &str,
+        #[case] compression: &str,
+    ) {
+        let archive = archive(file);
+        let change = packing.change(Kind::Volume, &archive);
+        assert_eq!(change.file(&archive), becomes);
+        assert_eq!(change.compression(&archive), compression);
+        assert_eq!(change == Change::None, file == becomes);
+        assert_eq!(packing.change(Kind::Image, &archive), Change::None);
+        let encrypted = ArchiveFacts {
+            encryption: Some("age".to_owned()),
+            ..archive
+        };
+        assert_eq!(packing.change(Kind::Volume, &encrypted), Change::None);
+    }
+
+    #[test]
+    fn what_is_asked_for_expressly_is_done_again() {
+        let archive = archive("export.tar.zst");
+        let change = Packing::Anew(ZSTD).change(Kind::Instance, &archive);
+        assert_eq!(change, Change::Packed(ZSTD));
+    }
+}
