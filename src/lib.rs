@@ -17,7 +17,7 @@
 //!
 //! | row | modules | what is in them |
 //! |---|---|---|
-//! | 1 | [`model`], [`progress`] | plain values; progress and cancellation |
+//! | 1 | [`model`], [`progress`], [`yaml`] | plain values; progress and cancellation; documents of whatever origin, in bounded memory and time |
 //! | 2 | [`incus`], [`archive`], [`target`], [`retention`], [`diff`], [`settings`] | the REST client; Incus' tar format; where backups live; what stays; the difference of documents; `backup.yml` |
 //! | 3 | [`plan`], [`temporary`], [`retrieve`] | what every operation's plan, consent and report are made of; objects that exist on a server only while a run works; stored archives read back and checked |
 //! | 4 | [`backup`], [`restore`], [`config`], [`list`], [`verify`], [`prune`], [`files`], [`transfer`] | the operations: create; restore; a server's configuration; list, show, protect and delete; verify; prune; files out of a backup; copy to another target |
@@ -69,3 +69,4 @@ pub mod testing;
 pub mod transfer;
 pub mod ui;
 pub mod verify;
+pub mod yaml;

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use serde_yaml::Value;
 
-use super::{ArchiveError, document};
+use super::ArchiveError;
 use crate::model::SnapshotName;
+use crate::yaml::{self, Aliases};
 
 /// The name of the member.
 pub(super) const INDEX: &str = "backup/index.yaml";
@@ -98,7 +99,7 @@ fn is_plain(name: &str) -> bool {
 impl Index {
     /// Reads the index of an archive.
     pub fn parse(bytes: &[u8]) -> Result<Self, ArchiveError> {
-        let document = document::parse(bytes)
+        let document: Value = yaml::parse(bytes, Aliases::Refused)
             .map_err(|cause| ArchiveError::Document { name: INDEX, cause })?;
         let text = |name: &'static str| -> Result<String, ArchiveError> {
             let text = document
@@ -207,5 +208,42 @@ impl Needs {
         needs.volumes.sort();
         needs.volumes.dedup();
         needs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::mutation::{Change, mutated};
+    use crate::testing::tarball::Tarball;
+    use crate::testing::volume_tar::VolumeTar;
+
+    proptest! {
+        /// What names members of the archive and files on a server can stand in a path.
+        #[test]
+        fn an_index_that_was_tampered_with_is_refused_or_names_what_it_may(
+            volume in any::<bool>(),
+            changes in vec(any::<Change>(), 0..5),
+        ) {
+            let good = if volume {
+                let snapshot = serde_json::json!({ "name": "s0" });
+                VolumeTar::filesystem("data").snapshot(&snapshot).index()
+            } else {
+                Tarball::container("web").snapshot("s0").index()
+            };
+            let begun = std::time::Instant::now();
+            match Index::parse(&mutated(good.as_bytes(), &changes)) {
+                Ok(index) => {
+                    prop_assert!(is_plain(&index.name));
+                    prop_assert!(index.snapshots.iter().all(|name| is_plain(name)));
+                    let _ = (index.needs(), index.snapshot_expiries());
+                }
+                Err(error) => prop_assert!(!error.to_string().is_empty()),
+            }
+            prop_assert!(begun.elapsed().as_secs() < 20);
+        }
     }
 }

@@ -5,7 +5,6 @@
 //! they come, checks them and hands them on; [`FrameWriter`] compresses what it is given.
 
 mod check;
-mod document;
 mod error;
 mod frames;
 mod header;

@@ -4,12 +4,13 @@ use std::io::{self, Write};
 
 use serde_yaml::Value;
 
+use super::ArchiveError;
 use super::check::Check;
 use super::header::{BLOCK, Header, Records, padded, set_size};
 use super::index::{INDEX, Index, LIMIT};
 use super::rewrite::Edit;
-use super::{ArchiveError, document};
 use crate::model::Bytes;
+use crate::yaml::{self, Aliases};
 
 /// How much of a server's error text is kept.
 const SAYING: usize = 4096;
@@ -330,8 +331,9 @@ impl<W: Write> Pass<W> {
             edited
         } else {
             self.config_seen = true;
-            let parsed = document::parse(&body[..size]);
-            let mut document = parsed.map_err(|cause| ArchiveError::Document { name, cause })?;
+            let parsed = yaml::parse(&body[..size], Aliases::Refused);
+            let mut document: Value =
+                parsed.map_err(|cause| ArchiveError::Document { name, cause })?;
             let same = self
                 .index
                 .as_ref()

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::Environment;
 use crate::model::{InvalidName, ProjectName, RemoteName};
+use crate::yaml::{self, Aliases};
 
 /// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -227,14 +228,17 @@ fn parse(text: &str) -> Result<File, serde_yaml::Error> {
     if text.trim().is_empty() {
         return Ok(File::default());
     }
-    serde_yaml::from_str(text)
+    yaml::parse(text.as_bytes(), Aliases::Few)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
+    use crate::testing::mutation::{Change, mutated_text};
 
     const FILE: &str = "
 default-remote: prod
@@ -343,5 +347,29 @@ aliases: { x: y }
         let flag: Option<ProjectName> = flag.map(|flag| flag.parse().unwrap());
         let project = config.project(&name(remote), flag.as_ref()).unwrap();
         assert_eq!(project.as_ref().map(ProjectName::as_str), expected);
+    }
+
+    proptest! {
+        /// A remote that is found has a name, and is one that the file names.
+        #[test]
+        fn a_configuration_that_is_nearly_right_is_read_or_refused(
+            changes in vec(any::<Change>(), 0..5),
+            asked in "[a-z:/.]{0,12}",
+        ) {
+            let text = mutated_text(FILE, &changes);
+            let Ok(file) = parse(&text) else { return Ok(()) };
+            let Ok(config) = Config::assemble(&Environment::default(), Some(file), None) else {
+                return Ok(());
+            };
+            let local = config.remote(&name("local")).unwrap();
+            prop_assert_eq!(local.addr.as_str(), "unix://");
+            if let Ok((remote, rest)) = config.split(&asked) {
+                prop_assert!(asked.ends_with(rest));
+                if let Ok(remote) = config.remote(&remote) {
+                    prop_assert!(remote.addresses().iter().all(|it| remote.addr.contains(it)));
+                }
+                let _ = config.project(&remote, None);
+            }
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::model::{CompressionChoice, InvalidCompression};
+use crate::yaml::{self, Aliases};
 
 /// The name of the file, in the folder of the client's configuration.
 const NAME: &str = "backup.yml";
@@ -145,10 +146,11 @@ fn read(path: &Path) -> Result<Settings, SettingsError> {
 
 fn parse(text: &str, path: &Path) -> Result<Settings, SettingsError> {
     // A file of comments is a file that says nothing.
-    let file: Option<File> = serde_yaml::from_str(text).map_err(|cause| SettingsError::Parse {
-        path: path.to_owned(),
-        cause,
-    })?;
+    let file: Option<File> =
+        yaml::parse(text.as_bytes(), Aliases::Few).map_err(|cause| SettingsError::Parse {
+            path: path.to_owned(),
+            cause,
+        })?;
     let File {
         default_target,
         targets,
@@ -197,7 +199,11 @@ fn target(name: String, entry: Entry) -> Result<TargetSettings, SettingsError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::testing::mutation::{Change, mutated_text};
 
     fn settings(text: &str) -> Result<Settings, SettingsError> {
         parse(text, Path::new("/x/backup.yml"))
@@ -257,5 +263,36 @@ mod tests {
     fn a_file_of_comments_says_nothing() {
         assert_eq!(settings("# nothing\n").unwrap(), Settings::default());
         assert_eq!(settings("").unwrap(), Settings::default());
+    }
+
+    const EXAMPLE: &str = "default-target: nas
+targets:
+  nas: { uri: 'dir:/mnt/nas/incus', compression: 'zstd:3' }
+  offsite: { uri: 'restic:repo=s3:https://s3.example/b', password-file: /etc/p }
+retention: { keep-last: 3, keep-within: 30d }
+restic-binary: /opt/restic
+";
+
+    proptest! {
+        /// What is refused is refused in one short paragraph, and nothing of it is taken.
+        #[test]
+        fn settings_that_are_nearly_right_are_read_or_refused(
+            changes in vec(any::<Change>(), 0..5),
+        ) {
+            let text = mutated_text(EXAMPLE, &changes);
+            match settings(&text) {
+                Ok(settings) => {
+                    let known = |(name, target): (&String, &TargetSettings)| {
+                        text.contains(name.as_str()) || text.contains(target.uri.as_str())
+                    };
+                    // Escapes apart, nothing is there that was not written.
+                    prop_assert!(text.contains('\\') || settings.targets.iter().all(known));
+                }
+                Err(error) => {
+                    let cause = std::error::Error::source(&error).unwrap().to_string();
+                    prop_assert!(!cause.is_empty());
+                }
+            }
+        }
     }
 }

@@ -46,9 +46,12 @@ pub(super) fn is_file_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
+    use crate::testing::mutation::{Change, mutated_text};
 
     #[test]
     fn checksums_are_written_as_sha256sum_reads_them() {
@@ -69,5 +72,20 @@ mod tests {
     #[case("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 a")]
     fn what_this_program_would_not_write_is_refused(#[case] text: &str) {
         assert_eq!(Checksums::parse(text), Err(InvalidChecksums(1)));
+    }
+
+    proptest! {
+        #[test]
+        fn checksums_that_were_tampered_with_are_refused_or_name_plain_files(
+            changes in vec(any::<Change>(), 0..5),
+        ) {
+            let good = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb  a.tar\n\
+                        3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d  b.json\n";
+            if let Ok(all) = Checksums::parse(&mutated_text(good, &changes)) {
+                let plain = |name: &String| !name.contains('/') && !name.starts_with('.');
+                prop_assert!(all.0.keys().all(plain));
+                prop_assert_eq!(Checksums::parse(&all.to_string()), Ok(all));
+            }
+        }
     }
 }

@@ -71,9 +71,12 @@ impl fmt::Display for Location {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
+    use crate::testing::mutation::{Change, mutated_text};
 
     #[rstest]
     #[case("dir:/a/b", "dir:/a/b")]
@@ -104,4 +107,54 @@ mod tests {
         assert!(error.to_string().contains("write dir:/absolute/path"));
         assert_eq!(Location::parse(text), Err(error));
     }
+
+    proptest! {
+        /// A folder is one, absolute, and does not lead upwards; what is shown has no password.
+        #[test]
+        fn a_place_that_is_nearly_one_is_refused_or_stays_what_it_is(
+            example in 0..EXAMPLES.len(),
+            changes in vec(any::<Change>(), 0..4),
+        ) {
+            let text = mutated_text(EXAMPLES[example], &changes);
+            if let Ok(location) = Location::parse(&text) {
+                let shown = location.to_string();
+                match &location {
+                    Location::Directory(path) => {
+                        let inside = |part| matches!(part, Component::RootDir | Component::Normal(_));
+                        prop_assert!(path.is_absolute() && path.components().all(inside));
+                        prop_assert!(!shown.contains('\0'));
+                        prop_assert_eq!(Location::parse(&shown).unwrap(), location);
+                    }
+                    Location::Restic(_) => {
+                        prop_assert!(shown.starts_with("restic:"), "{shown:?}");
+                        prop_assert!(!shown.contains(char::is_control), "{shown:?}");
+                    }
+                }
+            }
+        }
+
+        /// Whatever stands before the `@` of an address is shown nowhere, not even where it is refused.
+        #[test]
+        fn credentials_are_never_shown(
+            user in "[a-z:!$%^&*()+=~-]{0,8}",
+            repo in any::<bool>(),
+            tail in "(,[a-z.-]{0,12}(=[a-z0-9/]{0,8})?)?",
+        ) {
+            let repo = if repo { "repo=" } else { "" };
+            let text = format!("restic:{repo}rest:https://{user}:s3cr3t@host/r{tail}");
+            let shown = match Location::parse(&text) {
+                Ok(location) => format!("{location} {location:?}"),
+                Err(error) => format!("{error} {error:?}"),
+            };
+            prop_assert!(!shown.contains("s3cr3t"), "{text}: {shown}");
+        }
+    }
+
+    const EXAMPLES: [&str; 5] = [
+        "dir:/mnt/nas/incus",
+        "restic:/srv/r",
+        "restic:sftp:me@host:/srv/r",
+        "restic:repo=rest:https://me:pw@h/,limit-upload=9,option.s3.region=eu",
+        "restic:repo=s3:https://h/b,password-file=/etc/p,compression=max",
+    ];
 }

@@ -367,9 +367,12 @@ impl Manifest {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
+    use crate::testing::mutation::{Change, mutated};
 
     pub(crate) const EXAMPLE: &str = r#"{
   "format": 2, "type": "instance", "source": "prod", "server_version": "6.0.4",
@@ -414,5 +417,39 @@ pub(crate) mod tests {
             Manifest::parse(text.as_bytes()),
             Err(InvalidManifest::Shape(_))
         ));
+    }
+
+    proptest! {
+        /// Nothing of a manifest leads out of the place that it is found in, and what is read once is
+        /// read again.
+        #[test]
+        fn a_manifest_that_was_tampered_with_is_refused_or_names_what_it_may(
+            changes in vec(any::<Change>(), 0..6),
+        ) {
+            let bytes = mutated(EXAMPLE.as_bytes(), &changes);
+            if let Ok(manifest) = Manifest::parse(&bytes) {
+                let names = [
+                    manifest.project.as_ref().map(ProjectName::as_str),
+                    manifest.pool.as_ref().map(PoolName::as_str),
+                    manifest.name.as_ref().map(ResourceName::as_str),
+                    Some(manifest.source.as_str()),
+                ];
+                for name in names.into_iter().flatten() {
+                    prop_assert!(!name.contains('/') && name != ".." && name != ".", "{name:?}");
+                    prop_assert!(!name.contains(char::is_control), "{name:?}");
+                }
+                let again = Manifest::parse(&manifest.render().unwrap()).unwrap();
+                prop_assert_eq!(again, manifest);
+            }
+        }
+    }
+
+    #[test]
+    fn a_manifest_that_nests_without_end_is_refused() {
+        for open in ["[", "{\"a\":"] {
+            let text = format!("{{\"format\": 2, \"unknown\": {}", open.repeat(2_000_000));
+            let refused = Manifest::parse(text.as_bytes()).unwrap_err();
+            assert!(refused.to_string().len() < 200, "{refused}");
+        }
     }
 }

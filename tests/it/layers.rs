@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Each row may use the rows before it; modules of one row do not see each other.
 const ROWS: [&[&str]; 7] = [
-    &["model", "progress"],
+    &["model", "progress", "yaml"],
     &[
         "incus",
         "archive",

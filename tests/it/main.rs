@@ -27,6 +27,7 @@ mod files;
 mod fourteen_days;
 mod generated;
 mod hooks;
+mod hostile;
 mod images;
 mod keeping;
 mod kills;

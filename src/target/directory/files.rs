@@ -7,6 +7,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use rustix::fs::OFlags;
+
 use crate::model::{Liveness, Owner, RunId};
 use crate::target::TargetError;
 use crate::target::error::At as _;
@@ -61,7 +63,8 @@ pub(super) fn create_file(path: &Path) -> Result<File, TargetError> {
     Ok(file)
 }
 
-/// Opens a file that any number of processes may have open, and makes it where it is missing.
+/// Opens a file that any number of processes may have open, and makes it where it is missing; a link is
+/// not followed.
 pub(in crate::target) fn open_or_create(path: &Path) -> Result<File, TargetError> {
     let mut options = OpenOptions::new();
     options
@@ -69,7 +72,8 @@ pub(in crate::target) fn open_or_create(path: &Path) -> Result<File, TargetError
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(0o600);
+        .mode(0o600)
+        .custom_flags(flags(OFlags::NOFOLLOW));
     step("create")
         .and_then(|()| options.open(path))
         .at("open", path)
@@ -211,12 +215,15 @@ pub(in crate::target) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8
     Ok(bytes)
 }
 
-/// Opens a plain file; a link is not followed.
+fn flags(flags: OFlags) -> i32 {
+    i32::try_from(flags.bits()).unwrap_or(0)
+}
+
+/// Opens a plain file; a link is not followed, and nobody is waited for who would write to a pipe.
 pub(in crate::target) fn open_file(path: &Path) -> io::Result<File> {
-    let flags = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
     let file = OpenOptions::new()
         .read(true)
-        .custom_flags(flags)
+        .custom_flags(flags(OFlags::NOFOLLOW | OFlags::NONBLOCK))
         .open(path)?;
     if file.metadata()?.is_file() {
         Ok(file)

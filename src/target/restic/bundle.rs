@@ -46,7 +46,11 @@ pub(super) fn read(tar: impl Read) -> io::Result<Files> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::testing::mutation::{Change, mutated};
 
     #[test]
     fn files_come_back_and_a_cut_bundle_does_not() {
@@ -65,5 +69,29 @@ mod tests {
             "the same files are the same bytes"
         );
         assert!(read(&tar[..2000]).is_err());
+    }
+
+    proptest! {
+        /// No file of a bundle has a name that leads anywhere.
+        #[test]
+        fn a_bundle_that_was_tampered_with_has_plain_names(changes in vec(any::<Change>(), 0..6)) {
+            let version: Version = "20260131T235959Z".parse().unwrap();
+            let all: [(&str, &[u8]); 2] = [("instance.json", b"{}\n"), ("manifest.json", &[7; 900])];
+            let tar = write(all, version).unwrap();
+            if let Ok(files) = read(&mutated(&tar, &changes)[..]) {
+                prop_assert!(files.keys().all(|name| is_file_name(name)));
+            }
+        }
+    }
+
+    /// A bundle says 8 GiB of itself and has nothing of it.
+    #[test]
+    fn a_bundle_that_promises_too_much_is_refused() {
+        let mut header = tar::Header::new_ustar();
+        header.set_path("instance.json").unwrap();
+        header.set_size((8 << 30) - 1);
+        header.set_cksum();
+        let tar = [&header.as_bytes()[..], &[7; 2000]].concat();
+        assert!(read(&tar[..]).is_err());
     }
 }

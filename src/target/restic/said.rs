@@ -128,9 +128,12 @@ fn words(stderr: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
+    use crate::testing::mutation::{Change, mutated_text};
 
     fn error(code: i32, stderr: &str) -> TargetError {
         let failed = Failed {
@@ -213,5 +216,21 @@ mod tests {
             "restic repository `/r` is locked by PID 7 on here by root (UID 0, GID 0) lock was created \
              at 2026-01-02 (1m ago)"
         );
+    }
+
+    proptest! {
+        /// Whatever restic says, it is told in one line.
+        #[test]
+        fn what_restic_says_is_told_in_one_line(
+            code in proptest::option::of(0..20),
+            changes in vec(any::<Change>(), 0..5),
+        ) {
+            let good = "{\"message_type\":\"error\",\"error\":{\"message\":\"no space\"},\"during\":\"x\"}\n\
+                        Fatal: unable to create lock: repository is already locked by PID 7 on here\n";
+            let stderr = mutated_text(good, &changes);
+            let failed = Failed { verb: "backup", repository: "/r", code, stderr: &stderr };
+            let told = failed.error().to_string();
+            prop_assert!(told.contains("/r") && !told.contains('\n'), "{told:?}");
+        }
     }
 }

@@ -58,7 +58,12 @@ impl Made {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::super::tags::Tags;
     use super::*;
+    use crate::testing::mutation::{Change, mutated, mutated_text};
 
     #[test]
     fn the_end_of_a_backup_names_its_snapshot() {
@@ -73,5 +78,45 @@ mod tests {
         );
         assert!(Made::read("{\"message_type\":\"status\"}").is_none());
         assert!(Made::read("a \"summary\" of nothing").is_none());
+    }
+
+    const SNAPSHOTS: &str = r#"[{"time":"2026-01-31T23:59:59Z","tree":"aa","paths":["/instance_default_web.tar"],
+"hostname":"prod","username":"root","tags":["type=instance","schema=v2","source=prod","project=default",
+"name=web","timestamp=20260131T235959Z","part=data","draft=x"],"program_version":"restic 0.18.0",
+"summary":{"backup_start":"2026-02-01T00:00:00.5Z","backup_end":"2026-02-01T00:00:01Z",
+"total_bytes_processed":7},"id":"2e1ef3c0aa","short_id":"2e1ef3c0"}]"#;
+
+    const SUMMARY: &str = r#"{"message_type":"summary","files_new":1,"total_bytes_processed":7,"snapshot_id":"2e1ef3c0"}"#;
+
+    proptest! {
+        /// A repository is written by whoever has its password: what it says of a snapshot's place is
+        /// a place, or is passed over.
+        #[test]
+        fn snapshots_that_were_tampered_with_are_refused_or_lead_nowhere_else(
+            changes in vec(any::<Change>(), 0..5),
+        ) {
+            let bytes = mutated(SNAPSHOTS.as_bytes(), &changes);
+            let read: Result<Vec<Snapshot>, _> = serde_json::from_slice(&bytes);
+            for snapshot in read.into_iter().flatten() {
+                let _ = snapshot.made_at();
+                let Some(tags) = Tags::read(&snapshot.tags) else { continue };
+                let Some(id) = tags.id() else { continue };
+                let components = id.resource.components();
+                let plain = |it: &String| !it.contains('/') && !it.starts_with('.');
+                prop_assert!(components.iter().all(plain), "{components:?}");
+                // What is told to restic again is what was read, and is one argument each.
+                for argument in Tags::of_part(&id, "data").arguments() {
+                    prop_assert!(argument.starts_with("--tag=") && !argument.contains(','));
+                    prop_assert!(!argument.contains(char::is_control), "{argument:?}");
+                }
+            }
+        }
+
+        #[test]
+        fn a_summary_that_was_tampered_with_is_found_or_not(changes in vec(any::<Change>(), 0..5)) {
+            if let Some(made) = Made::read(&mutated_text(SUMMARY, &changes)) {
+                prop_assert!(made.snapshot_id.len() < 10_000);
+            }
+        }
     }
 }

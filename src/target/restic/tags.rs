@@ -184,10 +184,13 @@ pub(super) fn unpack(value: &str) -> Result<Manifest, InvalidManifest> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
     use crate::target::manifest::tests::EXAMPLE;
+    use crate::testing::mutation::{Change, mutated_text};
 
     fn volume(project: &str, pool: &str, name: &str) -> ResourceId {
         let (project, pool) = (project.parse().unwrap(), pool.parse().unwrap());
@@ -249,5 +252,26 @@ mod tests {
         assert_eq!(unpack(&packed).unwrap(), manifest);
         assert!(unpack(&packed[..packed.len() / 2]).is_err());
         assert!(unpack("!").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_packed_manifest_that_was_tampered_with_is_refused_or_is_one(
+            changes in vec(any::<Change>(), 0..4),
+        ) {
+            let packed = pack(&Manifest::parse(EXAMPLE.as_bytes()).unwrap()).unwrap();
+            match unpack(&mutated_text(&packed, &changes)) {
+                Ok(manifest) => prop_assert_eq!(manifest.format, Manifest::FORMAT),
+                Err(error) => prop_assert!(error.to_string().len() < 500),
+            }
+        }
+    }
+
+    /// A tag of a few bytes stands for no more than a manifest may have.
+    #[test]
+    fn a_packed_manifest_that_unfolds_is_refused() {
+        let bomb = zstd::bulk::compress(&vec![b' '; LARGEST + 1], 19).unwrap();
+        assert!(bomb.len() < 10_000, "{}", bomb.len());
+        assert!(unpack(&BASE64.encode(bomb)).is_err());
     }
 }

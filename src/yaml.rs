@@ -1,25 +1,39 @@
-//! YAML documents of an archive, read in bounded memory and time.
+//! YAML documents, read in bounded memory and time.
 //!
 //! # Design
 //!
-//! An archive is untrusted. A megabyte of YAML can stand for terabytes of nodes by its aliases, and
-//! `libyaml` needs minutes for a megabyte of `{a: {a: …`, because it looks at every open collection
-//! for every token. The server (go-yaml) writes neither aliases nor nested flow collections, so the
-//! parser is one that stops at the first alias, and where collections are nested too deeply.
+//! A megabyte of YAML can stand for terabytes of nodes by its aliases, and `libyaml` needs minutes for
+//! a megabyte of `{a: {a: …`, because it looks at every open collection for every token. So the parser
+//! is one that counts, and stops where collections are nested too deeply. An archive is untrusted, and
+//! its server (go-yaml) writes no aliases: the first is one too many. A file that people write may
+//! have some.
 
-use serde::de::Error as _;
-use serde_yaml::{Error, Value};
+use serde::de::{DeserializeOwned, Error as _};
+use serde_yaml::Error;
 
 /// How deeply collections may be nested; an index has about six levels.
 const DEPTH: usize = 64;
 
+/// Whether a document may refer to its own parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aliases {
+    /// Not at all: a machine wrote it.
+    Refused,
+    /// Here and there, as far as it does not get much larger by that: people wrote it.
+    Few,
+}
+
 /// Reads a document.
-pub(super) fn parse(bytes: &[u8]) -> Result<Value, Error> {
+pub fn parse<T: DeserializeOwned>(bytes: &[u8], aliases: Aliases) -> Result<T, Error> {
     // Without aliases there are no more nodes than bytes, and hardly more text.
     let many = 16 + 2 * bytes.len();
+    let few = match aliases {
+        Aliases::Refused => 0,
+        Aliases::Few => 100,
+    };
     let budget = serde_saphyr::budget! {
-        max_aliases: 0,
-        max_anchors: 0,
+        max_aliases: few,
+        max_anchors: few,
         max_documents: 1,
         max_depth: DEPTH,
         flow_nesting_limit: DEPTH,
@@ -41,7 +55,13 @@ mod tests {
     use proptest::prelude::*;
     use rstest::rstest;
 
+    use serde_yaml::Value;
+
     use super::*;
+
+    fn parse(bytes: &[u8]) -> Result<Value, Error> {
+        super::parse(bytes, Aliases::Refused)
+    }
 
     #[rstest]
     #[case(
@@ -86,6 +106,29 @@ mod tests {
     #[case::documents("a: 1\n---\na: 2\n")]
     fn what_the_server_does_not_write_is_refused(#[case] text: &str) {
         assert!(parse(text.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn people_may_name_a_part_and_use_it_again() {
+        let text = "a: &x { k: 1 }\nb: *x\n";
+        let value: Value = super::parse(text.as_bytes(), Aliases::Few).unwrap();
+        assert_eq!(value["b"]["k"], 1);
+    }
+
+    /// None of it is large, and each stands for more than memory holds, or keeps a parser for minutes.
+    #[rstest]
+    #[case::laughs((1..30).fold("a0: &a0 [x, x]\n".to_owned(), |text, at| {
+        let before = at - 1;
+        text + &format!("a{at}: &a{at} [*a{before}, *a{before}]\n")
+    }))]
+    #[case::lists("[".repeat(200_000))]
+    #[case::maps("{a: ".repeat(200_000))]
+    #[case::entries("- ".repeat(200_000))]
+    fn what_unfolds_is_refused_in_little_time(#[case] text: String) {
+        let begun = std::time::Instant::now();
+        let refused = super::parse::<Value>(text.as_bytes(), Aliases::Few).unwrap_err();
+        assert!(refused.to_string().len() < 300, "{refused}");
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
     }
 
     proptest! {
