@@ -65,22 +65,47 @@ pub enum Secrets {
 }
 
 /// Compares what two sides declare.
-pub fn compare(old: &Document, new: &Document, filter: &Filter, secrets: Secrets) -> Comparison {
+pub fn compare(
+    old_document: &Document,
+    new_document: &Document,
+    filter: &Filter,
+    secrets: Secrets,
+) -> Comparison {
     let mut comparison = Comparison::default();
     for kind in ObjectKind::ALL {
         if NOT_COMPARED.contains(&kind) || !filter.takes_kind(kind) {
             continue;
         }
-        let (Some(old), Some(new)) = (declared(old, kind, filter), declared(new, kind, filter))
-        else {
+        let (Some(old), Some(new)) = (
+            declared(old_document, kind, filter),
+            declared(new_document, kind, filter),
+        ) else {
             comparison.unknown.push(kind);
             continue;
         };
+        let (mut old, mut new) = (old, new);
+        if old_document.is_part(kind) {
+            keep_known(&old, &mut new);
+        }
+        if new_document.is_part(kind) {
+            keep_known(&new, &mut old);
+        }
         for (id, difference) in differences(&old, &new) {
             comparison.differences.push(told(id, difference, secrets));
         }
     }
     comparison
+}
+
+/// Leaves of one side what the other knows of, where that does not know of everything.
+fn keep_known(part: &BTreeMap<ObjectId, Value>, whole: &mut BTreeMap<ObjectId, Value>) {
+    whole.retain(|id, _| part.contains_key(id));
+    for (id, object) in whole {
+        let known = |field: &str| part[id].get(field).is_some();
+        if let Some(fields) = object.as_object_mut().filter(|_| !known("description")) {
+            fields.shift_remove("description");
+        }
+    }
 }
 
 fn told(id: ObjectId, difference: Difference, secrets: Secrets) -> ObjectDifference {

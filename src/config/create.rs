@@ -133,7 +133,7 @@ fn store(context: &CreateContext, reading: &Reading) -> Result<Stored, ConfigErr
     let mut facts = ConfigFacts::default();
     for (kind, section) in &reading.document.sections {
         match section {
-            Section::Objects(objects) => {
+            Section::Objects(objects) | Section::Part(objects) => {
                 let bytes = render(*kind, objects).map_err(std::io::Error::other);
                 let bytes = bytes.map_err(ConfigError::Write)?;
                 let (file, count) = (file_name(*kind), objects.len() as u64);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::object::Object;
+use super::object::{InvalidObject, Object};
 use crate::model::{ObjectId, ObjectKind, ProjectName, ResourceName};
 
 /// Objects by what names them.
@@ -16,6 +16,8 @@ pub type Objects = BTreeMap<ObjectId, Object>;
 pub enum Section {
     /// All of them.
     Objects(Objects),
+    /// Some of them: whether there are others is not known.
+    Part(Objects),
     /// Nothing, for this reason: there may be many.
     Unreadable(String),
 }
@@ -38,6 +40,9 @@ pub enum InvalidDocument {
     /// It holds another kind.
     #[error("it holds objects of another kind: {0}")]
     OtherKind(ObjectKind),
+    /// An object in it is none.
+    #[error("{0}")]
+    Object(#[from] InvalidObject),
     /// An object lacks its project or parent, or has one that it cannot have.
     #[error("the place of {0} is not one of its kind")]
     Misplaced(String),
@@ -115,10 +120,15 @@ pub fn parse(kind: ObjectKind, bytes: &[u8]) -> Result<Objects, InvalidDocument>
 }
 
 impl Document {
+    /// Whether others of a kind than those that it holds may have been there.
+    pub fn is_part(&self, kind: ObjectKind) -> bool {
+        matches!(self.sections.get(&kind), Some(Section::Part(_)))
+    }
+
     /// The objects of a kind, where they are known.
     pub fn objects(&self, kind: ObjectKind) -> Option<&Objects> {
         match self.sections.get(&kind) {
-            Some(Section::Objects(objects)) => Some(objects),
+            Some(Section::Objects(objects) | Section::Part(objects)) => Some(objects),
             _ => None,
         }
     }
@@ -134,14 +144,14 @@ impl Document {
             .iter()
             .filter_map(|(kind, section)| match section {
                 Section::Unreadable(reason) => Some((*kind, reason.as_str())),
-                Section::Objects(_) => None,
+                Section::Objects(_) | Section::Part(_) => None,
             })
     }
 
     /// How many objects it holds.
     pub fn len(&self) -> usize {
         let counts = self.sections.values().map(|section| match section {
-            Section::Objects(objects) => objects.len(),
+            Section::Objects(objects) | Section::Part(objects) => objects.len(),
             Section::Unreadable(_) => 0,
         });
         counts.sum()

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::create::SURROUNDINGS;
 use super::document::{Document, Section, parse};
 use super::error::{ConfigError, Damage};
+use super::legacy;
 use crate::model::{ObjectKind, Sha256};
 use crate::target::{ConfigFile, Opened, StoredId, Target};
 
@@ -46,8 +47,13 @@ fn read(target: &dyn Target, id: &StoredId) -> Result<Document, ConfigError> {
         let Ok(kind) = file.kind.parse::<ObjectKind>() else {
             continue;
         };
-        let objects = parse(kind, &bytes).map_err(|error| damaged(error.into()))?;
-        document.sections.insert(kind, Section::Objects(objects));
+        let section = if opened.manifest().is_legacy() {
+            legacy::parse(kind, &bytes).map(Section::Part)
+        } else {
+            parse(kind, &bytes).map(Section::Objects)
+        };
+        let section = section.map_err(|error| damaged(error.into()))?;
+        document.sections.insert(kind, section);
     }
     for unreadable in facts.unreadable {
         if let Ok(kind) = unreadable.kind.parse() {

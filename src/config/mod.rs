@@ -20,6 +20,7 @@ mod document;
 mod error;
 mod fields;
 mod filter;
+mod legacy;
 mod load;
 mod object;
 mod read;

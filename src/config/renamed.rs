@@ -53,15 +53,21 @@ pub fn renamed(
     let mut foreign = BTreeSet::new();
     // A project comes before what is in it, a network before its parts.
     for (kind, section) in backup.sections {
+        let is_part = matches!(section, Section::Part(_));
         let section = match section {
-            Section::Objects(objects) if !mapping.keeps_names() => {
+            Section::Objects(objects) | Section::Part(objects) if !mapping.keeps_names() => {
                 let renaming = Renaming {
                     server,
                     mapping,
                     kind,
                     projects: result.backup.objects(ObjectKind::Project).cloned(),
                 };
-                Section::Objects(renaming.all(objects, &mut result, &mut foreign)?)
+                let renamed = renaming.all(objects, &mut result, &mut foreign)?;
+                if is_part {
+                    Section::Part(renamed)
+                } else {
+                    Section::Objects(renamed)
+                }
             }
             section => section,
         };

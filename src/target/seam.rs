@@ -245,6 +245,8 @@ pub struct Stored {
     pub state: State,
     /// Whether it is protected.
     pub protected: bool,
+    /// Whether the earlier tool made it, so that it is only read.
+    pub legacy: bool,
     /// How it was checked; what a check found counts in `state`.
     pub checks: Checks,
     /// Its manifest, where it can be read.
@@ -254,7 +256,7 @@ pub struct Stored {
 impl Stored {
     /// Whether the earlier tool made it, so that it is only read.
     pub fn is_legacy(&self) -> bool {
-        self.manifest.as_ref().is_some_and(Manifest::is_legacy)
+        self.legacy
     }
 
     /// Whether it is of an image that had this alias then.

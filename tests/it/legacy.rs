@@ -435,3 +435,134 @@ fn what_the_earlier_tool_left_is_not_copied_and_says_where_it_can_be_restored_fr
     assert!(!to.exists());
     assert_eq!(old.files(), before);
 }
+
+/// A configuration as the earlier tool wrote it.
+fn configuration(root: &Path) -> PathBuf {
+    let folder = root.join("config").join(VERSION);
+    fs::create_dir_all(&folder).unwrap();
+    let manifest = json!({ "type": "config", "createdAt": "2025-09-14T12:13:14.5Z",
+        "includes": ["projects", "profiles", "networks", "storage_pools"] });
+    let files = [
+        (
+            "projects.json",
+            json!([{ "Name": "default", "Config": {} }, { "Name": "shop",
+            "Config": { "features.images": "true", "user.note": "x" } }]),
+        ),
+        (
+            "profiles.json",
+            json!([{ "Name": "web", "Description": "of web", "Config":
+            { "limits.cpu": "2" }, "Devices": null }]),
+        ),
+        (
+            "networks.json",
+            json!([{ "Name": "lo", "Description": "", "Managed": false,
+            "Type": "loopback", "Config": {} }]),
+        ),
+        (
+            "storage_pools.json",
+            json!([{ "Name": "tank", "Driver": "dir", "Description": "",
+            "Config": { "source": "/var/lib/incus/storage-pools/tank" } }]),
+        ),
+        ("manifest.json", manifest),
+    ];
+    let mut sums = String::new();
+    for (name, content) in files {
+        let text = serde_json::to_string_pretty(&content).unwrap() + "\n";
+        fs::write(folder.join(name), &text).unwrap();
+        sums += &format!("{}  {name}\n", Sha256::of(text.as_bytes()));
+    }
+    fs::write(folder.join("checksums.txt"), sums).unwrap();
+    folder
+}
+
+#[test]
+fn a_configuration_is_listed_shown_verified_and_restored() {
+    let old = Old::new();
+    let folder = configuration(&old.world.root());
+    let before = old.files();
+    let config = |arguments: &[&str]| old.world.run_for("config", arguments);
+    let rows = config(&["list", "-f", "json"]).exits(0).rows();
+    assert_eq!(rows.len(), 1);
+    let told = ["source", "version", "state"].map(|key| rows[0][key].as_str().unwrap());
+    assert_eq!(told, ["legacy", VERSION, "complete"]);
+    let shown = config(&[
+        "show", "--kind", "profiles", "--kind", "networks", "-f", "json",
+    ])
+    .exits(0)
+    .stdout;
+    assert!(
+        shown.contains("limits.cpu") && !shown.contains("loopback"),
+        "{shown}"
+    );
+    old.verify(&["--level", "full", "--type", "config"])
+        .exits(0);
+    let arguments = [
+        "restore", "--from", "legacy", "--kind", "profiles", "-f", "json",
+    ];
+    let plan = config(&[&arguments[..], &["--dry-run"]].concat())
+        .exits(0)
+        .rows();
+    let planned: Vec<(&str, &str)> = plan
+        .iter()
+        .map(|row| {
+            (
+                row["action"].as_str().unwrap(),
+                row["object"]["name"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(planned, [("create", "web")], "and nothing is deleted");
+    config(&[&arguments[..], &["--yes"]].concat()).exits(0);
+    let requests = old.world.incus.state().requests.clone();
+    assert!(
+        requests.contains(&"POST /1.0/profiles".to_owned()),
+        "{requests:?}"
+    );
+    assert_eq!(old.files(), before);
+
+    let path = folder.join("profiles.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("limits.cpu", "limits.cpv")).unwrap();
+    let ran = old
+        .verify(&["--level", "full", "--type", "config"])
+        .exits(4);
+    assert!(ran.stdout.contains("profiles.json"), "{}", ran.stdout);
+    config(&[&arguments[..], &["--yes"]].concat()).exits(4);
+}
+
+#[test]
+fn older_builds_stored_fewer_kinds_and_a_missing_one_is_told() {
+    let old = Old::new();
+    let folder = configuration(&old.world.root());
+    let manifest = json!({ "type": "config", "createdAt": "2025-09-14T12:13:14Z",
+        "includes": ["projects"] });
+    let text = manifest.to_string();
+    fs::write(folder.join("manifest.json"), &text).unwrap();
+    let sum = |name: &str, bytes: &[u8]| format!("{}  {name}\n", Sha256::of(bytes));
+    let projects = fs::read(folder.join("projects.json")).unwrap();
+    let sums = sum("projects.json", &projects) + &sum("manifest.json", text.as_bytes());
+    fs::write(folder.join("checksums.txt"), sums).unwrap();
+    old.verify(&["--level", "full", "--type", "config"])
+        .exits(0);
+    fs::remove_file(folder.join("projects.json")).unwrap();
+    let ran = old
+        .verify(&["--level", "quick", "--type", "config"])
+        .exits(4);
+    assert!(ran.stdout.contains("projects.json"), "{}", ran.stdout);
+}
+
+/// One that is damaged is no less the earlier tool's: nobody is told to unprotect it first.
+#[test]
+fn what_is_damaged_of_it_is_refused_for_whose_it_is() {
+    let old = Old::new();
+    fs::write(old.folder("web", VERSION).join("manifest.json"), "{").unwrap();
+    for verb in ["delete", "protect", "unprotect"] {
+        let ran = old
+            .world
+            .run(&[verb, "web", "--version", VERSION, "--yes"])
+            .exits(1);
+        let text = "it was made by the earlier tool, whose backups are only read";
+        assert!(ran.stderr.contains(text), "{}", ran.stderr);
+        assert!(!ran.stderr.contains("lets it go"), "{}", ran.stderr);
+    }
+}

@@ -1,6 +1,7 @@
 //! What is done to which object (pure).
 
 use super::super::document::Section;
+use super::super::object::Object;
 use super::extra::extras;
 use super::request::{RestoreFacts, RestoreRequest};
 use super::stage::Stage;
@@ -81,10 +82,10 @@ impl Planner<'_> {
                 let reason = format!("the backup does not hold them: {reason}");
                 return refuse_all(kind, &reason);
             }
-            Some(Section::Objects(wanted)) => wanted,
+            Some(Section::Objects(wanted) | Section::Part(wanted)) => wanted,
         };
         let present = match self.facts.server.sections.get(&kind) {
-            Some(Section::Objects(present)) => present,
+            Some(Section::Objects(present) | Section::Part(present)) => present,
             Some(Section::Unreadable(reason)) => {
                 return refuse_all(kind, &format!("the server does not give them: {reason}"));
             }
@@ -98,6 +99,7 @@ impl Planner<'_> {
             if object.declared_nothing() {
                 continue;
             }
+            let object = &self.said(id, object);
             let of_object = match kind {
                 ObjectKind::ServerKey => key::plan(self, id, object),
                 ObjectKind::StoragePool => pool::plan(self, id, object),
@@ -110,6 +112,9 @@ impl Planner<'_> {
             };
             steps.extend(existing::settle(self, id, of_object));
         }
+        if self.facts.backup.is_part(kind) {
+            return steps;
+        }
         for (id, object) in present
             .iter()
             .filter(|(id, _)| self.request.filter.takes(id))
@@ -119,6 +124,18 @@ impl Planner<'_> {
             }
         }
         steps
+    }
+
+    /// An object with what a backup that holds a part of everything does not say of it: that stays.
+    fn said(self, id: &ObjectId, wanted: &Object) -> Object {
+        let mut said = wanted.clone();
+        let present = self.facts.server.object(id);
+        let present = present.filter(|_| self.facts.backup.is_part(id.kind));
+        if let Some(there) = present.and_then(|it| it.set.get("description")) {
+            let description = said.set.entry("description");
+            description.or_insert_with(|| there.clone());
+        }
+        said
     }
 
     /// Whether an object is on the server, or is in the backup and so comes before what names it.

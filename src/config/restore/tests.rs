@@ -601,3 +601,75 @@ fn a_rule_that_names_a_peer_comes_after_the_networks_that_are_under_its_acl() {
         ]
     );
 }
+
+/// The earlier tool stored a part: what it did not store is neither extra nor emptied.
+#[test]
+fn what_a_partial_backup_does_not_say_stays_as_it_is() {
+    let mut backup = document(&[]);
+    let stored = document(&[
+        (
+            ObjectKind::Project,
+            json!({ "name": "shop", "config": { "limits.cpu": "2" } }),
+        ),
+        (ObjectKind::Project, json!({ "name": "same", "config": {} })),
+    ]);
+    let mut projects = stored.objects(ObjectKind::Project).unwrap().clone();
+    for project in projects.values_mut() {
+        project.set.shift_remove("description");
+    }
+    backup
+        .sections
+        .insert(ObjectKind::Project, Section::Part(projects));
+    backup.sections.insert(
+        ObjectKind::Profile,
+        Section::Part(super::super::Objects::new()),
+    );
+    let server = document(&[
+        (
+            ObjectKind::Project,
+            json!({ "name": "shop", "description": "kept", "config": {} }),
+        ),
+        (
+            ObjectKind::Project,
+            json!({ "name": "same", "description": "kept", "config": {} }),
+        ),
+        (
+            ObjectKind::Project,
+            json!({ "name": "other", "config": {} }),
+        ),
+        (
+            ObjectKind::Profile,
+            json!({ "name": "web", "project": "shop" }),
+        ),
+    ]);
+    let request = RestoreRequest {
+        force: true,
+        ..RestoreRequest::default()
+    };
+    let facts = facts(backup, server);
+    assert_eq!(
+        planned(&request, &facts),
+        ["skip same: it is equal", "update shop: config.limits.cpu"]
+    );
+    let approved = plan_restore(&request, &facts).approve(crate::plan::Consent::given_by_yes());
+    let changed =
+        approved
+            .into_steps()
+            .into_iter()
+            .find_map(|step| match step.into_parts().1?.change {
+                Change::Update(object) => Some(object.set["description"].clone()),
+                _ => None,
+            });
+    assert_eq!(changed, Some(json!("kept")));
+    let (filter, secrets) = (
+        super::super::Filter::default(),
+        super::super::Secrets::Masked,
+    );
+    let compared = super::super::compare(&facts.backup, &facts.server, &filter, secrets);
+    let names: Vec<String> = compared.differences.iter().map(|it| it.id.path()).collect();
+    assert_eq!(
+        names,
+        ["shop"],
+        "of the others nothing is known, or nothing differs"
+    );
+}

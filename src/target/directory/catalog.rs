@@ -177,6 +177,7 @@ pub(super) fn read(id: StoredId, path: &Path) -> Stored {
             stored_size,
             state,
             protected,
+            legacy: false,
             checks: Checks::default(),
             manifest: None,
         }
@@ -213,6 +214,7 @@ pub(super) fn read(id: StoredId, path: &Path) -> Stored {
         stored_size,
         state,
         protected,
+        legacy: false,
         checks,
         manifest: Some(manifest),
     }

@@ -4,24 +4,31 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::model::{
-    Bytes, Consistency, Kind, Method, PoolName, ProjectName, ResourceName, Sha256, SourceName,
-    Version,
+    Bytes, Consistency, Kind, Method, ObjectKind, PoolName, ProjectName, ResourceName, Sha256,
+    SourceName, Version,
 };
-use crate::target::{ArchiveFacts, InvalidManifest, Manifest, ManifestOptions, Requires};
+use crate::target::{
+    ArchiveFacts, ConfigFacts, ConfigFile, InvalidManifest, Manifest, ManifestOptions, Requires,
+};
 
 /// `manifest.json` of the earlier tool; its `options` are texts.
 #[derive(Debug, Deserialize)]
 struct Written {
     #[serde(rename = "type")]
     kind: Kind,
-    project: ProjectName,
+    #[serde(default)]
+    project: Option<ProjectName>,
     #[serde(default)]
     pool: Option<PoolName>,
-    name: ResourceName,
+    #[serde(default)]
+    name: Option<ResourceName>,
     #[serde(rename = "createdAt")]
     created_at: Timestamp,
     #[serde(default)]
     options: Option<Options>,
+    /// What a configuration consists of.
+    #[serde(default)]
+    includes: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -35,12 +42,45 @@ struct Options {
 pub(super) struct Found {
     pub(super) source: SourceName,
     pub(super) version: Version,
-    /// The archive's file.
-    pub(super) file: &'static str,
-    /// The beginning of the archive.
-    pub(super) beginning: Vec<u8>,
-    pub(super) stored_size: Bytes,
-    pub(super) sha256: Sha256,
+    /// Its data.
+    pub(super) data: Data,
+}
+
+/// The data of a version.
+#[derive(Debug, Clone)]
+pub(super) enum Data {
+    /// An archive.
+    Archive {
+        /// Its file.
+        file: &'static str,
+        /// Its beginning.
+        beginning: Vec<u8>,
+        /// Its size.
+        stored_size: Bytes,
+        /// Its checksum.
+        sha256: Sha256,
+    },
+    /// The files of a configuration.
+    Config(Vec<ConfigFile>),
+}
+
+/// The kinds of objects of a configuration that it stored, in the order in which a server is given them
+/// back, with its files.
+pub(super) const CONFIG: [(ObjectKind, &str); 4] = [
+    (ObjectKind::StoragePool, "storage_pools.json"),
+    (ObjectKind::Project, "projects.json"),
+    (ObjectKind::Network, "networks.json"),
+    (ObjectKind::Profile, "profiles.json"),
+];
+
+/// The files that a configuration's manifest says it consists of. Older builds stored fewer kinds.
+pub(super) fn includes(bytes: &[u8]) -> Result<Vec<(ObjectKind, &'static str)>, InvalidManifest> {
+    let written: Written = serde_json::from_slice(bytes)?;
+    let named = |(_, file): &(ObjectKind, &str)| {
+        let plain = file.trim_end_matches(".json");
+        written.includes.iter().any(|name| name == plain)
+    };
+    Ok(CONFIG.into_iter().filter(named).collect())
 }
 
 /// Makes a manifest of that.
@@ -49,19 +89,45 @@ pub(super) struct Found {
 /// exported: how consistent the archive is is not known, and the worst is assumed.
 pub(super) fn convert(bytes: &[u8], found: Found) -> Result<Manifest, InvalidManifest> {
     let written: Written = serde_json::from_slice(bytes)?;
-    let compression = compression(&found.beginning);
-    let size = match compression {
-        "none" => found.stored_size,
-        _ => Bytes(0),
+    let (archive, config) = match found.data {
+        Data::Archive {
+            file,
+            beginning,
+            stored_size,
+            sha256,
+        } => {
+            let compression = compression(&beginning);
+            let archive = ArchiveFacts {
+                file: file.to_owned(),
+                compression: compression.to_owned(),
+                encryption: None,
+                size: match compression {
+                    "none" => stored_size,
+                    _ => Bytes(0),
+                },
+                stored_size,
+                sha256,
+                members: 0,
+            };
+            if written.project.is_none() || written.name.is_none() {
+                let text = "it names no project, or nothing in it".to_owned();
+                return Err(InvalidManifest::Beside(text));
+            }
+            (Some(archive), None)
+        }
+        Data::Config(files) => {
+            let unreadable = Vec::new();
+            (None, Some(ConfigFacts { files, unreadable }))
+        }
     };
     Ok(Manifest {
         format: Manifest::LEGACY,
         kind: written.kind,
         source: found.source,
         server_version: String::new(),
-        project: Some(written.project),
+        project: written.project,
         pool: written.pool,
-        name: Some(written.name),
+        name: written.name,
         version: found.version,
         created_at: written.created_at,
         run: String::new(),
@@ -71,21 +137,13 @@ pub(super) fn convert(bytes: &[u8], found: Found) -> Result<Manifest, InvalidMan
             instance_only: false,
             optimized: written.options.unwrap_or_default().optimized.as_deref() == Some("true"),
         },
-        archive: Some(ArchiveFacts {
-            file: found.file.to_owned(),
-            compression: compression.to_owned(),
-            encryption: None,
-            size,
-            stored_size: found.stored_size,
-            sha256: found.sha256,
-            members: 0,
-        }),
+        archive,
         instance: None,
         volume: None,
         moment: None,
         bucket: None,
         image: None,
-        config: None,
+        config,
         retention: None,
         requires: Requires::default(),
     })
@@ -107,9 +165,12 @@ fn compression(beginning: &[u8]) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
+    use crate::testing::mutation::{Change, mutated};
 
     const INSTANCE: &str = r#"{ "type": "instance", "project": "default", "name": "web1",
         "createdAt": "2025-09-14T12:13:14.123456789Z",
@@ -119,10 +180,12 @@ mod tests {
         Found {
             source: "legacy".parse().unwrap(),
             version: "20250914T121314Z".parse().unwrap(),
-            file: "export.tar.xz",
-            beginning: beginning.to_vec(),
-            stored_size: Bytes(7),
-            sha256: Sha256::of(b""),
+            data: Data::Archive {
+                file: "export.tar.xz",
+                beginning: beginning.to_vec(),
+                stored_size: Bytes(7),
+                sha256: Sha256::of(b""),
+            },
         }
     }
 
@@ -190,7 +253,36 @@ mod tests {
         assert_ne!(text, INSTANCE);
         assert!(matches!(
             convert(text.as_bytes(), found(b"")),
-            Err(InvalidManifest::Shape(_))
+            Err(InvalidManifest::Shape(_) | InvalidManifest::Beside(_))
         ));
+    }
+
+    #[rstest]
+    #[case(r#"["projects","profiles","networks","storage_pools"]"#, &["storage_pools.json", "projects.json", "networks.json", "profiles.json"])]
+    #[case(r#"["projects"]"#, &["projects.json"])]
+    #[case(r#"["../../etc/passwd"]"#, &[])]
+    fn a_configuration_consists_of_what_it_includes(
+        #[case] includes: &str,
+        #[case] files: &[&str],
+    ) {
+        let text = format!(
+            r#"{{"type":"config","createdAt":"2025-09-14T12:13:14Z","includes":{includes}}}"#
+        );
+        let found = super::includes(text.as_bytes()).unwrap();
+        let named: Vec<&str> = found.into_iter().map(|(_, file)| file).collect();
+        assert_eq!(named, files);
+    }
+
+    proptest! {
+        #[test]
+        fn a_manifest_that_was_tampered_with_is_refused_or_names_what_it_may(
+            changes in vec(any::<Change>(), 0..5),
+        ) {
+            let bytes = mutated(INSTANCE.as_bytes(), &changes);
+            if let Ok(manifest) = convert(&bytes, found(b"")) {
+                let name = manifest.name.unwrap();
+                prop_assert!(!name.as_str().contains('/') && name.as_str() != "..");
+            }
+        }
     }
 }

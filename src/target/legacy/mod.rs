@@ -3,6 +3,8 @@
 //! ```text
 //! ROOT/instances/PROJECT/NAME/VERSION/       export.tar.xz  manifest.json  checksums.txt
 //! ROOT/volumes/PROJECT/POOL/NAME/VERSION/    volume.tar.xz  manifest.json  checksums.txt
+//! ROOT/config/VERSION/                       projects.json profiles.json networks.json
+//!                                            storage_pools.json  manifest.json  checksums.txt
 //! ```
 //!
 //! Names stand there as they are, and nothing says which server they are of: all of them are of the

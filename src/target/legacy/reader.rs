@@ -4,24 +4,28 @@ use std::fs;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
+use serde::de::IgnoredAny;
+
 use super::checksums;
-use super::manifest::{Found, convert};
+use super::manifest::{Data, Found, convert, includes};
 use crate::model::{
-    Bytes, Checks, Kind, PoolName, ProjectName, ResourceId, ResourceName, SourceName, Version,
+    Bytes, Checks, Kind, ObjectKind, PoolName, ProjectName, ResourceId, ResourceName, Sha256,
+    SourceName, Version,
 };
 use crate::target::checksums::is_file_name;
 use crate::target::directory::{open_file, read_file};
 use crate::target::error::At as _;
 use crate::target::manifest::LIMIT;
 use crate::target::{
-    Checksums, Filter, InvalidManifest, Manifest, Opened, State, Stored, StoredId, TargetError,
+    Checksums, ConfigFile, Filter, InvalidManifest, Manifest, Opened, State, Stored, StoredId,
+    TargetError,
 };
 
 /// What the source of all of it is called.
 const SOURCE: &str = "legacy";
 const CHECKSUMS: &str = "checksums.txt";
-/// The kinds that are read. It stored a part of a configuration too, and no images.
-const KINDS: [Kind; 2] = [Kind::Volume, Kind::Instance];
+/// The kinds that are read. It stored no images.
+const KINDS: [Kind; 3] = [Kind::Config, Kind::Volume, Kind::Instance];
 
 /// The backups of the earlier tool in a folder.
 #[derive(Debug)]
@@ -103,6 +107,9 @@ impl Legacy {
         if !is_folder(&root) || root.join("source.json").is_file() {
             return Ok(Vec::new());
         }
+        if kind == Kind::Config {
+            return Ok(vec![(ResourceId::config(), root)]);
+        }
         let mut found = Vec::new();
         for (project, folder) in named::<ProjectName>(&root)? {
             if kind == Kind::Instance {
@@ -163,10 +170,14 @@ impl Legacy {
             }
         };
         let archive = manifest.as_ref().and_then(|it| it.archive.as_ref());
+        let config = manifest.as_ref().and_then(|it| it.config.as_ref());
+        let files = config.into_iter().flat_map(|config| &config.files);
+        let size = files.map(|file| file.size.0).sum();
         Stored {
-            size: archive.map_or(Bytes(0), |archive| archive.size),
-            stored_size: archive.map_or(Bytes(0), |archive| archive.stored_size),
+            size: archive.map_or(Bytes(size), |archive| archive.size),
+            stored_size: archive.map_or(Bytes(size), |archive| archive.stored_size),
             state,
+            legacy: true,
             // Nothing of it is ever deleted here.
             protected: true,
             checks: Checks::default(),
@@ -195,35 +206,33 @@ fn read(id: &StoredId, folder: &Path) -> Result<(Manifest, Checksums), TargetErr
     let text = String::from_utf8(text).map_err(|_| beside(format!("`{CHECKSUMS}` is not text")))?;
     let checksums =
         checksums::parse(&text).map_err(|error| beside(format!("`{CHECKSUMS}`: {error}")))?;
-    let file = match id.resource.kind() {
-        Kind::Volume => "volume.tar.xz",
-        _ => "export.tar.xz",
+    let found = Files {
+        folder,
+        checksums: &checksums,
+        manifest: &own,
     };
-    for name in [file, "manifest.json"] {
-        if !checksums.0.contains_key(name) {
-            return Err(beside(format!("`{CHECKSUMS}` does not name `{name}`")));
+    let read = || read_file(&own, LIMIT).at("read", &own);
+    let (data, bytes) = match id.resource.kind() {
+        Kind::Config => {
+            found.expect(&["manifest.json"])?;
+            let bytes = read()?;
+            let files = includes(&bytes).map_err(wrong)?;
+            (found.config(&files)?, bytes)
         }
-        if !is_there(&folder.join(name)) {
-            return Err(beside(format!("`{name}` is missing")));
+        kind => {
+            let file = match kind {
+                Kind::Volume => "volume.tar.xz",
+                _ => "export.tar.xz",
+            };
+            found.expect(&[file, "manifest.json"])?;
+            (found.archive(file)?, read()?)
         }
-    }
-    let sha256 = checksums.0.get(file).copied();
-    let sha256 = sha256.ok_or_else(|| beside(String::new()))?;
-    let archive = folder.join(file);
-    let opened = open_file(&archive).at("open", &archive)?;
-    let stored_size = Bytes(opened.metadata().at("look at", &archive)?.len());
-    let mut beginning = Vec::new();
-    let read = opened.take(6).read_to_end(&mut beginning);
-    read.at("read", &archive)?;
+    };
     let found = Found {
         source: id.source.clone(),
         version: id.version,
-        file,
-        beginning,
-        stored_size,
-        sha256,
+        data,
     };
-    let bytes = read_file(&own, LIMIT).at("read", &own)?;
     let manifest = convert(&bytes, found).map_err(wrong)?;
     let is_its = manifest.kind == id.resource.kind()
         && manifest.project.as_ref() == id.resource.project()
@@ -235,6 +244,76 @@ fn read(id: &StoredId, folder: &Path) -> Result<(Manifest, Checksums), TargetErr
     let name = manifest.name.map(|name| name.to_string());
     let text = format!("{} `{}`", manifest.kind, name.unwrap_or_default());
     Err(wrong(InvalidManifest::Misplaced(text)))
+}
+
+/// The files of a version.
+struct Files<'a> {
+    folder: &'a Path,
+    checksums: &'a Checksums,
+    /// Where the manifest is.
+    manifest: &'a Path,
+}
+
+impl Files<'_> {
+    fn beside(&self, text: String) -> TargetError {
+        TargetError::Manifest {
+            path: self.manifest.to_owned(),
+            cause: InvalidManifest::Beside(text),
+        }
+    }
+
+    /// Fails unless these are there, and named by the checksums.
+    fn expect(&self, names: &[&str]) -> Result<(), TargetError> {
+        for name in names {
+            if !self.checksums.0.contains_key(*name) {
+                return Err(self.beside(format!("`{CHECKSUMS}` does not name `{name}`")));
+            }
+            if !is_there(&self.folder.join(name)) {
+                return Err(self.beside(format!("`{name}` is missing")));
+            }
+        }
+        Ok(())
+    }
+
+    fn sha256(&self, name: &str) -> Result<Sha256, TargetError> {
+        let sha256 = self.checksums.0.get(name).copied();
+        sha256.ok_or_else(|| self.beside(format!("`{CHECKSUMS}` does not name `{name}`")))
+    }
+
+    /// An archive, of which the beginning is read.
+    fn archive(&self, file: &'static str) -> Result<Data, TargetError> {
+        let path = self.folder.join(file);
+        let opened = open_file(&path).at("open", &path)?;
+        let stored_size = Bytes(opened.metadata().at("look at", &path)?.len());
+        let mut beginning = Vec::new();
+        let read = opened.take(6).read_to_end(&mut beginning);
+        read.at("read", &path)?;
+        Ok(Data::Archive {
+            file,
+            beginning,
+            stored_size,
+            sha256: self.sha256(file)?,
+        })
+    }
+
+    /// The files of a configuration.
+    fn config(&self, files: &[(ObjectKind, &str)]) -> Result<Data, TargetError> {
+        let one = |(kind, file): &(ObjectKind, &str)| {
+            self.expect(&[file])?;
+            let path = self.folder.join(file);
+            let bytes = read_file(&path, LIMIT).at("read", &path)?;
+            let objects: Option<Vec<IgnoredAny>> = serde_json::from_slice(&bytes).ok();
+            Ok(ConfigFile {
+                kind: kind.word().to_owned(),
+                file: (*file).to_owned(),
+                objects: objects.map_or(0, |objects| objects.len() as u64),
+                size: Bytes(bytes.len() as u64),
+                sha256: self.sha256(file)?,
+            })
+        };
+        let files: Result<Vec<ConfigFile>, TargetError> = files.iter().map(one).collect();
+        Ok(Data::Config(files?))
+    }
 }
 
 /// The folders in a folder whose names are of a sort; hidden ones and links are none.

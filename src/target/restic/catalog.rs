@@ -298,6 +298,7 @@ impl Entry {
             stored_size,
             state,
             protected: self.protected,
+            legacy: false,
             checks: if manifest.is_some() {
                 self.checks.clone()
             } else {

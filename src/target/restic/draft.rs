@@ -246,6 +246,7 @@ fn stored(id: StoredId, manifest: Manifest) -> Stored {
         stored_size,
         state: State::Complete,
         protected: false,
+        legacy: false,
         checks: Checks::default(),
         manifest: Some(manifest),
     }
