@@ -243,7 +243,7 @@ fn stored() -> (World, PathBuf) {
 fn bounded(world: &World, kind: &str, arguments: &[&str]) -> Ran {
     let limited = ["-c", "ulimit -v 4000000 && exec \"$@\"", "sh"];
     let command = world.command_for(kind, arguments);
-    let mut limits = std::process::Command::new("timeout");
+    let mut limits = crate::lab::command("timeout");
     limits.args(["60", "sh"]).args(limited);
     limits.arg(command.get_program()).args(command.get_args());
     for (key, value) in command.get_envs() {
@@ -313,11 +313,10 @@ fn a_zip_bomb_is_told_and_costs_nothing(#[case] said: u64, #[case] why: &str) {
 #[test]
 fn anchors_that_explode_are_told_by_every_command() {
     let (world, version) = stored();
-    let mut index = "a0: &a0 [x, x]\n".to_owned();
-    for at in 1..40 {
+    let index = (1..40).fold("a0: &a0 [x, x]\n".to_owned(), |text, at| {
         let before = at - 1;
-        index += &format!("a{at}: &a{at} [*a{before}, *a{before}]\n");
-    }
+        text + &format!("a{at}: &a{at} [*a{before}, *a{before}]\n")
+    });
     let tar = [
         member("backup/index.yaml", &Node::File(index.into_bytes())),
         END.to_vec(),
@@ -373,7 +372,7 @@ fn a_small_file_that_is_none_neither_stops_nor_fools_a_command(
     let _ = std::fs::remove_file(&path);
     match instead {
         Instead::Pipe => {
-            let made = std::process::Command::new("mkfifo").arg(&path).status();
+            let made = crate::lab::command("mkfifo").arg(&path).status();
             assert!(made.unwrap().success());
         }
         Instead::Link => std::os::unix::fs::symlink(&secret, &path).unwrap(),

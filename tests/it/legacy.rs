@@ -469,7 +469,10 @@ fn configuration(root: &Path) -> PathBuf {
     for (name, content) in files {
         let text = serde_json::to_string_pretty(&content).unwrap() + "\n";
         fs::write(folder.join(name), &text).unwrap();
-        sums += &format!("{}  {name}\n", Sha256::of(text.as_bytes()));
+        sums.extend([
+            Sha256::of(text.as_bytes()).to_string(),
+            format!("  {name}\n"),
+        ]);
     }
     fs::write(folder.join("checksums.txt"), sums).unwrap();
     folder
