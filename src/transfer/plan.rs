@@ -198,6 +198,7 @@ mod tests {
             stored_size: Bytes(100),
             state: State::Complete,
             protected: false,
+            legacy: false,
             checks: Checks::default(),
         }
     }

@@ -16,7 +16,7 @@ use crate::real_bad_days::signal;
 
 /// What is being done when something goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Operation {
+pub enum Operation {
     /// A volume that a running container mounts is backed up, by way of a copy while that is paused.
     Create,
     /// It is gone, and restored.
@@ -31,7 +31,7 @@ const STORED: &[u8] = b"stored";
 const ID: &str = "tank/data";
 
 impl Operation {
-    fn arguments(self) -> &'static [&'static str] {
+    pub fn arguments(self) -> &'static [&'static str] {
         match self {
             Create => &["create", ID, "--yes", "-q"],
             Restore => &["restore", ID, "--yes", "-q"],
@@ -40,7 +40,7 @@ impl Operation {
     }
 
     /// A server and a target as they are before it.
-    fn world(self, series: Series) -> World {
+    pub fn world(self, series: Series) -> World {
         let world = World::with_web(series, "dir");
         {
             let mut state = world.incus.state();
@@ -79,7 +79,7 @@ impl Operation {
 }
 
 /// What the server has of the volume: `old`, `new`, or nothing.
-fn found(world: &World) -> &'static str {
+pub fn found(world: &World) -> &'static str {
     let mut state = world.incus.state();
     let Some(data) = state.volume("tank", "data") else {
         return "nothing";
@@ -97,7 +97,7 @@ fn found(world: &World) -> &'static str {
 }
 
 /// What is not as it was: temporary volumes, backups on the server, marks, the instance and its device.
-fn left_over(world: &World, mounted: bool) -> Vec<String> {
+pub fn left_over(world: &World, mounted: bool) -> Vec<String> {
     let mut found = world.left_over();
     let mut state = world.incus.state();
     for ((_, pool, name), volume) in &state.custom {

@@ -247,7 +247,7 @@ fn prune_clears_what_a_killed_run_left_and_says_so() {
     let ran = history.prune(&["--keep-last", "1", "--yes"]).exits(0);
     assert!(
         ran.stderr
-            .contains("removed 2 unfinished versions of `fake`"),
+            .contains("removed 2 unfinished versions and files of `fake`"),
         "{}",
         ran.stderr
     );

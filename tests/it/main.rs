@@ -21,6 +21,7 @@ mod drill;
 mod fake;
 mod fake_config;
 mod faults;
+mod faults_requests;
 mod faults_restic;
 mod faults_volumes;
 mod files;

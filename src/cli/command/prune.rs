@@ -81,7 +81,7 @@ async fn clear(
         match blocking(move || cleared.clear(&of)).await? {
             Ok(0) => {}
             Ok(count) => context.progress.warn(&format!(
-                "removed {count} unfinished versions of `{source}` that ended processes left"
+                "removed {count} unfinished versions and files of `{source}` that ended processes left"
             )),
             Err(error) => context.progress.warn(&format!(
                 "cannot remove what ended processes left of `{source}`: {error}"

@@ -176,9 +176,10 @@ pub(super) fn beside(path: &Path) -> String {
     format!(".{name}-")
 }
 
-/// Removes what ended processes wrote beside a file's place and never put there.
-pub(super) fn clear_beside(path: &Path) -> Result<(), TargetError> {
+/// Removes what ended processes wrote beside a file's place and never put there; gives how much.
+pub(super) fn clear_beside(path: &Path) -> Result<u64, TargetError> {
     let (folder, prefix) = (path.parent().unwrap_or(path), beside(path));
+    let mut removed = 0;
     for entry in fs::read_dir(folder).at("list", folder)? {
         let entry = entry.at("list", folder)?;
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -188,9 +189,10 @@ pub(super) fn clear_beside(path: &Path) -> Result<(), TargetError> {
         // This process writes one file at a time.
         if matches!(Owner::liveness_of_tag(tag), Liveness::Dead | Liveness::Own) {
             remove_file(&entry.path()).at("remove", &entry.path())?;
+            removed += 1;
         }
     }
-    Ok(())
+    Ok(removed)
 }
 
 /// Makes what happened to a folder's entries durable.

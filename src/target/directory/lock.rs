@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::files::{remove_empty, remove_file, remove_tree, rename_folder, sync_folder};
-use super::notes::is_protected;
+use super::notes::{clear_unwritten, is_protected};
 use super::place::{DirectoryTarget, LOCKS};
 use crate::model::{ResourceId, SourceName, Version, encode_component};
 use crate::target::error::At as _;
@@ -65,15 +65,17 @@ pub(super) fn clear_if_free(
     resource: &ResourceId,
 ) -> Result<u64, TargetError> {
     let folder = target.resource_folder(source, resource);
+    // What is written beside a manifest says whose it is: that needs no lock.
+    let unwritten = clear_unwritten(&folder)?;
     // Without leftovers no lock is asked for, and no file made for it.
     if left_over(&folder)?.is_empty() {
-        return Ok(0);
+        return Ok(unwritten);
     }
     let unlocked = prepare(target, source, resource)?;
     if unlocked.try_exclusive()? {
-        remove_left_over(&folder)
+        Ok(unwritten + remove_left_over(&folder)?)
     } else {
-        Ok(0)
+        Ok(unwritten)
     }
 }
 

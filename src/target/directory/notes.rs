@@ -2,12 +2,13 @@
 //!
 //! Neither is among the checksums: the version itself does not change.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::files::{place_file, read_file, remove_file, replace_file, sync_folder};
+use super::files::{clear_beside, place_file, read_file, remove_file, replace_file, sync_folder};
 use super::lock::shared;
 use super::place::DirectoryTarget;
 use crate::model::{Check, Checks, Version};
@@ -77,6 +78,34 @@ pub(super) fn record(
     let mut all = checks(&folder);
     all.add(check);
     replace_file(&folder.join(CHECKS), &json(&all)?)
+}
+
+/// Removes what ended processes began to write beside a manifest, of every version in the folder of a
+/// resource; gives how much.
+pub(super) fn clear_unwritten(folder: &Path) -> Result<u64, TargetError> {
+    let versions = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        versions => versions.at("list", folder)?,
+    };
+    let mut removed = 0;
+    for version in versions {
+        let version = version.at("list", folder)?;
+        let is_version = version
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.parse::<Version>().is_ok());
+        if !is_version || !version.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        for name in [CHECKS, PROTECTED] {
+            match clear_beside(&version.path().join(name)) {
+                // Whoever deletes a version does not wait for this.
+                Err(TargetError::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {}
+                cleared => removed += cleared?,
+            }
+        }
+    }
+    Ok(removed)
 }
 
 fn version_folder(target: &DirectoryTarget, id: &StoredId) -> Result<PathBuf, TargetError> {

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt as _, stream};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::{Request, Response};
 use serde_json::Value;
 
 use super::answer::{Answer, Asked, query};
 use super::body::{export, file};
 use super::daemon::Shared;
-use super::fault::Fault;
+use super::fault::{Fault, Strike};
 use super::route::route;
 use super::server::Series;
 use super::socket::{attach, events};
@@ -30,7 +31,19 @@ pub(super) async fn answer(
     shared: &Arc<Shared>,
 ) -> Result<Response<Body>, std::io::Error> {
     let upgrade = hyper::upgrade::on(&mut request);
-    let (parts, body) = request.into_parts();
+    let (parts, mut body) = request.into_parts();
+    let strike = shared.state().strike();
+    match strike {
+        Some(Strike::Refused) => {
+            let close = vec![("connection", "close".to_owned())];
+            return Ok(document(500, &Answer::refusal(500, "not today"), close));
+        }
+        Some(Strike::Dropped) => {
+            let _ = body.frame().await;
+            return Err(dropped());
+        }
+        _ => {}
+    }
     let imports = parts.method == "POST" && {
         let path = parts.uri.path();
         path == "/1.0/instances" || path.ends_with("/volumes/custom")
@@ -64,8 +77,65 @@ pub(super) async fn answer(
     if late.is_some() {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
+    let is_export = matches!(answer, Answer::Stream(..)) || asked.path.ends_with("/export");
+    match (strike, &answer) {
+        (Some(Strike::Lost), _) | (Some(Strike::Cut), Answer::Events | Answer::Socket(_)) => {
+            return Err(dropped());
+        }
+        (Some(Strike::Cut), Answer::File(bytes, from, _)) if asked.path.ends_with("/export") => {
+            let half = *from + bytes.len().saturating_sub(*from) / 2;
+            shared.state().faults.push(Fault::CutBody(half));
+        }
+        (Some(Strike::Cut), Answer::Stream(bytes, _)) => {
+            let half = bytes.len() / 2;
+            shared.state().faults.push(Fault::CutBody(half));
+        }
+        _ => {}
+    }
+    let answered = respond(shared, &asked, upgrade, answer).await?;
+    Ok(match strike {
+        Some(Strike::Cut) if !is_export => cut(answered).await,
+        _ => answered,
+    })
+}
+
+fn dropped() -> std::io::Error {
+    std::io::Error::other("a fault: the connection is dropped")
+}
+
+/// An answer that breaks off half way; one that does so already stays.
+async fn cut(answer: Response<Body>) -> Response<Body> {
+    let (parts, body) = answer.into_parts();
+    let Ok(whole) = body.collect().await else {
+        return response(200, broken(Bytes::new()));
+    };
+    let whole = whole.to_bytes();
+    let half = whole.slice(..whole.len() / 2);
+    let mut answer = Response::from_parts(parts, broken(half));
+    // What the length would be is not told: else nothing of it would go out.
+    answer.headers_mut().remove("content-length");
+    answer
+}
+
+/// A body that ends in an error.
+pub(super) fn broken(beginning: Bytes) -> Body {
+    let error = stream::once(async {
+        // The beginning must have gone out before the connection breaks.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Err(dropped())
+    });
+    let parts = stream::iter([Ok(Frame::data(beginning))]).chain(error);
+    StreamBody::new(parts).boxed_unsync()
+}
+
+async fn respond(
+    shared: &Arc<Shared>,
+    asked: &Asked,
+    upgrade: hyper::upgrade::OnUpgrade,
+    answer: Answer,
+) -> Result<Response<Body>, std::io::Error> {
     match answer {
-        Answer::Reset => Err(std::io::Error::other("a fault: the connection is dropped")),
+        Answer::Reset => Err(dropped()),
         Answer::Json(code, value) => {
             // Whoever waits for an operation is not answered at once while it runs.
             let running = value["metadata"]["status_code"] == 103
@@ -86,8 +156,8 @@ pub(super) async fn answer(
             Ok(headed(file(faults, bytes, from), headers))
         }
         Answer::Stream(bytes, operation) => Ok(export(shared, bytes, &operation)),
-        Answer::Events => Ok(events(shared, &asked, upgrade)),
-        Answer::Socket(attached) => Ok(attach(shared, &asked, upgrade, attached)),
+        Answer::Events => Ok(events(shared, asked, upgrade)),
+        Answer::Socket(attached) => Ok(attach(shared, asked, upgrade, attached)),
     }
 }
 

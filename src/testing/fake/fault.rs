@@ -22,6 +22,10 @@
 //! | `silent:COUNT` | so many requests are answered, and from then on none: the next one is not done |
 //! | `mute:COUNT` | the same, but the next one is done |
 //! | `import-refused:BYTES` | the import is refused after so much of it came |
+//! | `refused-at:COUNT` | so many requests are answered, and the next one is refused |
+//! | `dropped-at:COUNT` | the same, but the next one's connection is dropped while it is sent |
+//! | `lost-at:COUNT` | the same, but the next one is done, and its answer is lost |
+//! | `cut-at:COUNT` | the same, but the next one is done, and its answer breaks off half way |
 //!
 //! PATH is a part of the path, or its end where it ends in `$`; OPERATION is a part of the
 //! operation's description.
@@ -68,6 +72,21 @@ pub enum Fault {
     Silent(usize, bool),
     /// The next import is refused after this many bytes of it.
     ImportRefused(usize),
+    /// After so many requests that are answered this befalls the next one.
+    At(usize, Strike),
+}
+
+/// What befalls one request, whatever it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strike {
+    /// It is refused, and not done.
+    Refused,
+    /// Its connection is dropped while it is sent: it is not done.
+    Dropped,
+    /// It is done, and its connection dropped before it is answered.
+    Lost,
+    /// It is done, and its answer breaks off half way.
+    Cut,
 }
 
 /// A text that names no fault.
@@ -115,6 +134,10 @@ impl Fault {
             "silent" => Self::Silent(number()?, false),
             "mute" => Self::Silent(number()?, true),
             "import-refused" => Self::ImportRefused(number()?),
+            "refused-at" => Self::At(number()?, Strike::Refused),
+            "dropped-at" => Self::At(number()?, Strike::Dropped),
+            "lost-at" => Self::At(number()?, Strike::Lost),
+            "cut-at" => Self::At(number()?, Strike::Cut),
             _ => return None,
         })
     }
@@ -211,6 +234,7 @@ mod tests {
     #[case("slow:9", Some(Fault::Slow(9)))]
     #[case("late:POST /instances", Some(Fault::Late("POST", "/instances")))]
     #[case("import-refused:9", Some(Fault::ImportRefused(9)))]
+    #[case("lost-at:9", Some(Fault::At(9, Strike::Lost)))]
     #[case("truncated", None)]
     #[case("truncated:x", None)]
     #[case("reset:GET", None)]

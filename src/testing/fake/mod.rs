@@ -39,7 +39,7 @@ mod volumes;
 pub use buckets::{FakeBucket, key as bucket_key};
 pub use daemon::FakeIncus;
 pub use exec::FakeCommand;
-pub use fault::{Fault, UnknownFault};
+pub use fault::{Fault, Strike, UnknownFault};
 pub use images::FakeImage;
 pub use instance::{FakeInstance, FakeSnapshot};
 pub use server::Series;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use super::exec::Execution;
-use super::{FakeBucket, FakeCommand, FakeImage, FakeInstance, FakeVolume, Fault, Series};
+use super::{FakeBucket, FakeCommand, FakeImage, FakeInstance, FakeVolume, Fault, Series, Strike};
 
 /// The files of a volume, by their path: `rootfs/data/x`.
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
@@ -180,6 +180,21 @@ impl State {
         let done = std::mem::take(done);
         self.unanswered += 1;
         Some(done)
+    }
+
+    /// What befalls this request.
+    pub(super) fn strike(&mut self) -> Option<Strike> {
+        let mut counted = self.faults.iter_mut().enumerate();
+        let (at, left, strike) = counted.find_map(|(at, fault)| match fault {
+            Fault::At(left, strike) => Some((at, left, *strike)),
+            _ => None,
+        })?;
+        if *left > 0 {
+            *left -= 1;
+            return None;
+        }
+        self.faults.remove(at);
+        Some(strike)
     }
 
     /// Forgets what a daemon keeps in memory only.

@@ -140,13 +140,13 @@ fn rename(state: &mut State, asked: &Asked, at: &Place) -> Answer {
         return Answer::error(400, "Volume is still in use by running instances");
     }
     for instance in &mut mounters {
-        let devices = instance
-            .object
-            .get_mut("devices")
-            .and_then(Value::as_object_mut);
-        for device in devices.into_iter().flat_map(Map::values_mut) {
-            if device["source"] == at.2 {
-                device["source"] = json!(to);
+        for part in ["devices", "expanded_devices"] {
+            let devices = instance.object.get_mut(part);
+            let devices = devices.and_then(Value::as_object_mut);
+            for device in devices.into_iter().flat_map(Map::values_mut) {
+                if device["source"] == at.2 {
+                    device["source"] = json!(to);
+                }
             }
         }
     }
