@@ -29,7 +29,7 @@ fn machine(lab: &mut Lab, pool: &str) -> String {
     lab.adopt(&name);
     let image = variable("LAB_MACHINE_IMAGE").unwrap_or_else(|| "counter".to_owned());
     let mut arguments = vec!["init", &image, &name, "--vm", "-s", pool];
-    arguments.extend(["-d", "root,size=16MiB", "-d", "root,size.state=64MiB"]);
+    arguments.extend(["-d", "root,size=16MiB"]);
     arguments.extend(["-c", "limits.memory=128MiB"]);
     arguments.extend(["-c", "security.csm=true", "-c", "security.secureboot=false"]);
     lab.incus(&arguments);
