@@ -100,7 +100,9 @@ vm_boot() {
     printf 'LAB_IMAGE=busybox\nLAB_BRIDGE=lab\nLAB_POOL_DIR=default\nLAB_POOL_BTRFS=btrfs\n'
     printf 'LAB_POOLS=%q\nLAB_MACHINE_IMAGE=counter\n' "$vm_pools"
   } >"$dir/env"
-  say "it is up after $((SECONDS - begun)) s: $(vm_client version 2>/dev/null | sed -n 's/^Server version: /Incus /p')"
+  # Asked once: who ends a run does not wait for what is slow or dead.
+  vm_client version 2>/dev/null | sed -n 's/^Server version: //p' >"$dir/version"
+  say "it is up after $((SECONDS - begun)) s: Incus $(cat "$dir/version")"
 }
 
 vm_failed() {
