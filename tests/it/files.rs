@@ -120,7 +120,7 @@ fn a_repository_is_read_from_beginning_to_end() {
     };
     run(&["create", "web", "--yes"]).exits(0);
     let listed = run(&["files", "list", "web/data", "-f", "json"]);
-    assert_eq!(paths(listed), ["/data/y"]);
+    assert_eq!(paths(listed), ["/data/x", "/data/y"]);
     let out = world.folder.path().join("y");
     run(&["files", "get", "web/data/y", out.to_str().unwrap()]).exits(0);
     assert_eq!(fs::read(out).unwrap(), vec![7; 70_000]);
