@@ -24,6 +24,8 @@ pub(super) enum Answer {
     Socket(Attached),
     /// Nothing: the connection is dropped.
     Reset,
+    /// Nothing: the daemon is restarted, which drops the connection.
+    Restart,
 }
 
 impl Answer {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Notify, broadcast, watch};
 
 use super::exchange::answer;
 use super::state::State;
@@ -21,6 +21,8 @@ pub(super) struct Shared {
     state: Mutex<State>,
     pub(super) events: broadcast::Sender<String>,
     pub(super) series: Series,
+    /// Tells who listens to stop.
+    stop: Notify,
     /// How often the daemon was restarted.
     lives: watch::Sender<u64>,
 }
@@ -30,10 +32,10 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends every connection and forgets every operation.
+    /// Forgets every operation; nobody listens any more, and then every connection ends.
     pub(super) fn restart(&self) {
         self.state().restart();
-        self.lives.send_modify(|lives| *lives += 1);
+        self.stop.notify_one();
     }
 
     /// Waits until the daemon is restarted after this was called.
@@ -71,6 +73,7 @@ impl FakeIncus {
             state: Mutex::new(State::new(series)),
             events,
             series,
+            stop: Notify::new(),
             lives: watch::Sender::new(0),
         });
         let (stop, stopped) = tokio::sync::oneshot::channel();
@@ -126,11 +129,12 @@ fn listen(socket: &Path) -> std::io::Result<UnixListener> {
 /// Accepts connections; from one life to the next nobody does for a while.
 async fn serve(mut listener: UnixListener, socket: &Path, shared: Arc<Shared>) {
     loop {
-        let end = shared.end_of_life();
         tokio::select! {
             () = accept(listener, shared.clone()) => return,
-            () = end => {}
+            () = shared.stop.notified() => {}
         }
+        // Only now: whoever sees a connection end, and connects again, finds nobody.
+        shared.lives.send_modify(|lives| *lives += 1);
         tokio::time::sleep(AWAY).await;
         let _ = std::fs::remove_file(socket);
         match listen(socket) {

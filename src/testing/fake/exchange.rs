@@ -71,6 +71,10 @@ pub(super) async fn answer(
         .state()
         .take_fault(|fault| fault.delays(&asked.method, &asked.path));
     let answer = decide(shared, &asked);
+    if matches!(answer, Answer::Restart) {
+        shared.restart();
+        return std::future::pending().await;
+    }
     if silence.is_some() {
         return std::future::pending().await;
     }
@@ -135,7 +139,7 @@ async fn respond(
     answer: Answer,
 ) -> Result<Response<Body>, std::io::Error> {
     match answer {
-        Answer::Reset => Err(dropped()),
+        Answer::Reset | Answer::Restart => Err(dropped()),
         Answer::Json(code, value) => {
             // Whoever waits for an operation is not answered at once while it runs.
             let running = value["metadata"]["status_code"] == 103
@@ -197,11 +201,7 @@ fn decide(shared: &Shared, asked: &Asked) -> Answer {
         Some(Fault::Refuse(_, _, code, message)) => Answer::error(code, message),
         Some(Fault::ErrorIn200(_, _, message)) => Answer::Json(200, Answer::refusal(500, message)),
         Some(Fault::Unavailable(_)) => Answer::error(503, "Daemon is starting up"),
-        Some(Fault::Restart(..)) => {
-            drop(state);
-            shared.restart();
-            Answer::Reset
-        }
+        Some(Fault::Restart(..)) => Answer::Restart,
         Some(_) => Answer::Reset,
         None => {
             let large = ["/1.0/instances", "/1.0/images"].contains(&asked.path.as_str())
