@@ -14,10 +14,12 @@ mod extract;
 mod place;
 mod put;
 mod reader;
+mod show;
 
 pub use compare::{Change, Difference, compare};
 pub use error::FilesError;
-pub use extract::{Existing, Extracted, Ownership, extract, write_out};
+pub use extract::{Existing, Extracted, Ownership, extract};
 pub use place::{FilePath, Place};
 pub use put::{Destination, PutFile, PutWork, apply_put, plan_put};
 pub use reader::Reader;
+pub use show::write_out;

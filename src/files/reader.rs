@@ -1,16 +1,15 @@
 //! What a stored version holds, member by member. Everything blocks.
 
-use std::io::{self, Read as _, SeekFrom, Write as _};
+use std::io::{self, SeekFrom, Write as _};
 use std::sync::Arc;
 
 use super::{FilePath, FilesError, Place};
 use crate::archive::{
     LISTING, Member, MemberKind, MemberWriter, Members, Pass, SeekableFrames, read_listing,
 };
-use crate::model::Sha256;
 use crate::progress::{Cancel, Silent, Task};
 use crate::retrieve::{self, Damage};
-use crate::target::{ArchiveFacts, Checksums, Manifest, Opened, Seekable, StoredId, Target};
+use crate::target::{ArchiveFacts, Manifest, Opened, Seekable, StoredId, Target};
 
 /// How much is read at a time.
 const CHUNK: usize = 64 * 1024;
@@ -163,13 +162,8 @@ impl Reader {
 
 /// Whether a version has a list, and it is what was written. One that is not is as good as none.
 fn has_list(opened: &dyn Opened) -> bool {
-    let mut text = String::new();
-    let checksums = opened.file("checksums.txt").ok();
-    let read = checksums.map(|file| file.take(1024 * 1024).read_to_string(&mut text));
-    let expected: Option<Sha256> = read
-        .and_then(Result::ok)
-        .and_then(|_| Checksums::parse(&text).ok())
-        .and_then(|checksums| checksums.0.get(LISTING).copied());
+    let checksums = retrieve::checksums(opened).ok();
+    let expected = checksums.and_then(|checksums| checksums.0.get(LISTING).copied());
     let Some(expected) = expected else {
         return false;
     };
