@@ -31,7 +31,73 @@ complete -c incus-backup-setup -n "__fish_incus_backup_setup_needs_command" -s v
 complete -c incus-backup-setup -n "__fish_incus_backup_setup_needs_command" -l debug -d 'Log every request and decision'
 complete -c incus-backup-setup -n "__fish_incus_backup_setup_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-setup -n "__fish_incus_backup_setup_needs_command" -s V -l version -d 'Print version'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_needs_command" -f -a "aliases" -d 'Make `incus backup …` run these programs'
 complete -c incus-backup-setup -n "__fish_incus_backup_setup_needs_command" -f -a "copy" -d 'Copy stored versions from one target to another'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and not __fish_seen_subcommand_from install remove rm print" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and not __fish_seen_subcommand_from install remove rm print" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and not __fish_seen_subcommand_from install remove rm print" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and not __fish_seen_subcommand_from install remove rm print" -l debug -d 'Log every request and decision'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and not __fish_seen_subcommand_from install remove rm print" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and not __fish_seen_subcommand_from install remove rm print" -f -a "install" -d 'Make `incus backup …` run these programs'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and not __fish_seen_subcommand_from install remove rm print" -f -a "remove" -d 'Take the aliases away again'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and not __fish_seen_subcommand_from install remove rm print" -f -a "rm" -d 'Take the aliases away again'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and not __fish_seen_subcommand_from install remove rm print" -f -a "print" -d 'Print the commands of `incus` that do the same as `install`'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from install" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
+compact\t'A header, and no borders'
+csv\t'Comma-separated raw values'
+json\t'One array of objects'
+yaml\t'One list of mappings'"
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from install" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from install" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from install" -l force -d 'Replace aliases of these names that run something else'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from install" -s n -l dry-run -d 'Show the plan and change nothing'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from install" -s y -l yes -d 'Do not ask'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from install" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from install" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from install" -l debug -d 'Log every request and decision'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from install" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from remove" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
+compact\t'A header, and no borders'
+csv\t'Comma-separated raw values'
+json\t'One array of objects'
+yaml\t'One list of mappings'"
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from remove" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from remove" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from remove" -s n -l dry-run -d 'Show the plan and change nothing'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from remove" -s y -l yes -d 'Do not ask'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from remove" -l debug -d 'Log every request and decision'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from rm" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
+compact\t'A header, and no borders'
+csv\t'Comma-separated raw values'
+json\t'One array of objects'
+yaml\t'One list of mappings'"
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from rm" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from rm" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from rm" -s n -l dry-run -d 'Show the plan and change nothing'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from rm" -s y -l yes -d 'Do not ask'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from rm" -l debug -d 'Log every request and decision'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from print" -s f -l format -d 'The form of the output' -r -f -a "table\t'Borders and a header'
+compact\t'A header, and no borders'
+csv\t'Comma-separated raw values'
+json\t'One array of objects'
+yaml\t'One list of mappings'"
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from print" -s c -l columns -d 'The columns of tables and CSV, by name, separated by commas' -r
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from print" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from print" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from print" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from print" -l debug -d 'Log every request and decision'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from print" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand copy" -l from -d 'The target that is copied from: `dir:/absolute/path`, `restic:REPOSITORY`, or the name of a target in `backup.yml`' -r
 complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand copy" -l to -d 'The target that is copied to, which is made after asking where it is not there' -r
 complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand copy" -l type -d 'Only this kind: instance, volume, bucket, image or config' -r

@@ -12,7 +12,7 @@ use super::environment::Environment;
 use super::failure::CommandError;
 use crate::incus::{Client, Config};
 use crate::model::{CompressionChoice, Owner, RemoteName, RunId, SourceName};
-use crate::plan::{Plan, Row};
+use crate::plan::{Consent, Plan, Row};
 use crate::progress::{Cancel, Progress};
 use crate::settings::Settings;
 use crate::target::{
@@ -320,18 +320,21 @@ impl Context {
                 .and_then(|()| err.flush())
                 .map_err(CommandError::Output)?;
         }
-        let consent = self
-            .answer(answers, move |assent, terminal| {
-                confirm(
-                    &question,
-                    assent,
-                    terminal,
-                    &mut io::stdin().lock(),
-                    &mut io::stderr(),
-                )
-            })
-            .await?;
+        let consent = self.consent(answers, question).await?;
         Ok(Agreed::Approved(plan.approve(consent)))
+    }
+
+    /// Asks for consent to what was shown.
+    pub(super) async fn consent(
+        &self,
+        answers: &Answers,
+        question: String,
+    ) -> Result<Consent, CommandError> {
+        self.answer(answers, move |assent, terminal| {
+            let (mut input, mut output) = (io::stdin().lock(), io::stderr());
+            confirm(&question, assent, terminal, &mut input, &mut output)
+        })
+        .await
     }
 
     /// Asks a question that is not about a plan.

@@ -38,7 +38,7 @@ pub struct Dispatcher {
 
 /// Runs `incus-backup`.
 pub fn dispatcher() -> ExitCode {
-    let arguments = match Dispatcher::try_parse() {
+    let arguments = match parse(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => {
             let _ = error.print();
@@ -66,6 +66,18 @@ pub fn dispatcher() -> ExitCode {
     };
     let _ = std::io::stderr().write_all(message.render(Colour::Off).as_bytes());
     Exit::Usage.into()
+}
+
+/// Takes the words apart: all that stands behind a kind is the helper's, `--help` too.
+fn parse(words: impl Iterator<Item = OsString>) -> Result<Dispatcher, clap::Error> {
+    let words: Vec<OsString> = words.collect();
+    match words.get(1).and_then(|word| word.to_str()) {
+        Some(kind) if !kind.starts_with('-') => Ok(Dispatcher {
+            kind: kind.to_owned(),
+            arguments: words[2..].to_vec(),
+        }),
+        _ => Dispatcher::try_parse_from(words),
+    }
 }
 
 /// The helper for a kind, which stands beside this program: what is on `PATH` is not trusted.

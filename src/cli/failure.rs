@@ -4,8 +4,10 @@
 //! scripts see, is decided here and nowhere else.
 
 use std::error::Error;
+use std::path::PathBuf;
 
 use super::exit::Exit;
+use crate::aliases::{FileError, NotEditable};
 use crate::archive::ArchiveError;
 use crate::backup::BackupError;
 use crate::config::ConfigError as ServerConfigError;
@@ -89,6 +91,18 @@ pub(super) enum CommandError {
     /// A retention rule is none.
     #[error("{0}")]
     Rules(#[from] InvalidRules),
+    /// The client's configuration cannot be read or written.
+    #[error("{0}")]
+    ConfigFile(#[from] FileError),
+    /// The client's configuration cannot be edited.
+    #[error("cannot edit `{}`", path.display())]
+    NotEditable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        cause: NotEditable,
+    },
     /// It was not confirmed.
     #[error("{0}")]
     NotConfirmed(#[from] NotConfirmed),
@@ -268,6 +282,10 @@ fn command_hint(error: &(dyn Error + 'static)) -> Option<String> {
              `restic:repo=…,compression=max` more so"
                 .to_owned(),
         ),
+        CommandError::NotEditable { .. } => {
+            Some("`incus-backup-setup aliases print` shows commands that do the same".to_owned())
+        }
+        CommandError::ConfigFile(FileError::Changed(_)) => Some("run it again".to_owned()),
         CommandError::NoVersion(_) => Some("`list` shows what the target holds".to_owned()),
         _ => None,
     }

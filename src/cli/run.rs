@@ -171,6 +171,7 @@ impl Program for args::Setup {
 
     async fn run(self, context: &Context) -> Result<Exit, CommandError> {
         match self.verb {
+            args::SetupVerb::Aliases(verb) => command::setup::aliases(context, verb).await,
             args::SetupVerb::Copy(args) => command::setup::copy(context, args).await,
         }
     }

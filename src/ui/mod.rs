@@ -14,6 +14,7 @@
 //! - Colour repeats what a word says, and appears only on terminals.
 //! - The width of the terminal bends only columns of prose; names are never cut.
 
+mod alias_rows;
 mod column;
 mod comparison;
 mod details;

@@ -327,11 +327,14 @@ fn name(row: &Row) -> Cell {
 }
 
 fn action(row: &Row) -> Cell {
-    let tone = match row.action {
+    Cell::Toned(row.action.to_string(), tone_of(row.action))
+}
+
+pub(super) fn tone_of(action: Action) -> Tone {
+    match action {
         Action::Create => Tone::Good,
         Action::Replace | Action::Update => Tone::Careful,
         Action::Delete | Action::Refuse => Tone::Bad,
         Action::Skip | Action::Keep => Tone::Faint,
-    };
-    Cell::Toned(row.action.to_string(), tone)
+    }
 }

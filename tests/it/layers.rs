@@ -16,7 +16,7 @@ const ROWS: [&[&str]; 7] = [
     ],
     &["plan", "temporary", "retrieve"],
     &[
-        "backup", "restore", "config", "list", "verify", "prune", "files", "transfer",
+        "backup", "restore", "config", "list", "verify", "prune", "files", "transfer", "aliases",
     ],
     &["drill"],
     &["ui"],

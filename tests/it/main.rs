@@ -12,6 +12,7 @@
     reason = "tests: clippy knows the test functions, not what they call"
 )]
 
+mod aliases;
 mod archive;
 mod archive_volumes;
 mod bad_disks;

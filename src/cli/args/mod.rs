@@ -1,5 +1,6 @@
 //! What can be said on the command line, one file per verb; flags that verbs share are in `common`.
 
+mod aliases;
 mod all;
 mod bucket;
 mod common;
@@ -19,6 +20,7 @@ mod show;
 mod verify;
 mod volume;
 
+pub use aliases::{AliasVerb, InstallAliases, PrintAliases, RemoveAliases};
 pub use all::{All, AllVerb, CreateAll, RestoreAll};
 pub use bucket::{Bucket, BucketVerb, CreateBuckets, RestoreBuckets};
 pub use common::{

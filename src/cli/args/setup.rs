@@ -3,14 +3,13 @@
 use clap::{Args, Parser, Subcommand};
 
 use super::common::seconds;
-use super::{Answers, Rows, Verbosity};
+use super::{AliasVerb, Answers, Rows, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{CompressionChoice, Kind, ProjectName, SourceName, Version};
 
-/// Set up what backups need: targets, and what is in them
+/// Set up what backups need: the `incus` command, targets, and what is in them
 ///
-/// Runs by itself, or as `incus backup-setup` after
-/// `incus alias add backup-setup /usr/bin/incus-backup-setup`.
+/// Runs by itself, or as `incus backup-setup` after `incus-backup-setup aliases install`.
 #[derive(Debug, Parser)]
 #[command(
     name = "incus-backup-setup",
@@ -32,6 +31,9 @@ pub struct Setup {
 /// The verbs of `incus-backup-setup`.
 #[derive(Debug, Subcommand)]
 pub enum SetupVerb {
+    /// Make `incus backup …` run these programs
+    #[command(subcommand)]
+    Aliases(AliasVerb),
     /// Copy stored versions from one target to another
     Copy(Copy),
 }
