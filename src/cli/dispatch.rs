@@ -1,15 +1,34 @@
 //! `incus-backup KIND …`: runs the helper `incus-backup-KIND`, so that one alias is enough.
+//!
+//! A package ships this program alone, and links with the names of the helpers: run by such a name, it
+//! is that helper.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use super::exit::{EXIT_STATUS, Exit};
+use super::{guard, run};
 use crate::ui::{Colour, Message, Severity};
+
+/// A helper: the name of its program, and what runs it.
+type Helper = (&'static str, fn() -> ExitCode);
+
+const HELPERS: [Helper; 9] = [
+    ("incus-backup-all", run::all),
+    ("incus-backup-bucket", run::bucket),
+    ("incus-backup-config", run::config),
+    ("incus-backup-image", run::image),
+    ("incus-backup-instance", run::instance),
+    ("incus-backup-prune", run::prune),
+    ("incus-backup-setup", run::setup),
+    ("incus-backup-verify", run::verify),
+    ("incus-backup-volume", run::volume),
+];
 
 /// Back up what an Incus server holds
 ///
@@ -36,8 +55,25 @@ pub struct Dispatcher {
     pub arguments: Vec<OsString>,
 }
 
-/// Runs `incus-backup`.
+/// Runs `incus-backup`, or the helper by whose name it was started.
 pub fn dispatcher() -> ExitCode {
+    match std::env::args_os().next().as_deref().and_then(named) {
+        Some((_, run)) => run(),
+        None => dispatch(),
+    }
+}
+
+/// The helper that a program's name means.
+fn named(program: &OsStr) -> Option<Helper> {
+    let name = Path::new(program).file_name()?;
+    HELPERS.into_iter().find(|(helper, _)| name == *helper)
+}
+
+fn dispatch() -> ExitCode {
+    // A helper starts its guard from the file that it is, which is this program behind a link.
+    if let Some(exit) = guard::intercept() {
+        return exit;
+    }
     let arguments = match parse(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -105,4 +141,20 @@ fn helper(kind: &str) -> Result<PathBuf, String> {
 )]
 fn exec(path: &PathBuf, arguments: &[OsString]) -> std::io::Error {
     std::process::Command::new(path).args(arguments).exec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_is_the_helper_by_whose_name_it_is_run() {
+        let helper = |program: &str| named(OsStr::new(program)).map(|(name, _)| name);
+        assert_eq!(helper("incus-backup-all"), Some("incus-backup-all"));
+        let path = "/usr/bin/incus-backup-verify";
+        assert_eq!(helper(path), Some("incus-backup-verify"));
+        for other in ["incus-backup", "/x/incus-backup-all/incus-backup", "", "/"] {
+            assert_eq!(helper(other), None, "{other}");
+        }
+    }
 }

@@ -38,6 +38,7 @@ mod layers;
 mod legacy;
 mod limits;
 mod mapping;
+mod one_program;
 mod real_bad_days;
 mod real_buckets;
 mod real_cluster;
