@@ -1,0 +1,79 @@
+//! The guides of `docs/`, word for word: their `sh` blocks are run in one shell, from the first to the last.
+
+use std::fs;
+use std::path::Path;
+
+use rstest::rstest;
+
+use crate::lab::{Lab, Ran, command, lab, program_for};
+
+/// The commands of a guide. The programs are where packages put them, and tests where cargo does.
+fn commands(guide: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("docs")
+        .join(guide);
+    let mut script = String::new();
+    let mut inside = false;
+    for line in fs::read_to_string(path).unwrap().lines() {
+        match line {
+            "```sh" => inside = true,
+            "```" => inside = false,
+            line if inside => {
+                script.push_str(line);
+                script.push('\n');
+            }
+            _ => {}
+        }
+    }
+    let programs = program_for("x").parent().unwrap().display().to_string();
+    script.replace("/usr/bin/incus-backup", &format!("{programs}/incus-backup"))
+}
+
+/// A shell with a client configuration, a home and a target of its own, in a project with `web` in it.
+fn shell(lab: &mut Lab, script: &str) -> Ran {
+    let project = lab.project();
+    let home = lab.folder.path().join("home");
+    fs::create_dir(&home).unwrap();
+    let image = crate::lab::variable("LAB_IMAGE").unwrap_or_else(|| "busybox".to_owned());
+    lab.incus(&["--project", &project, "launch", &image, "web"]);
+    let programs = program_for("x").parent().unwrap().display().to_string();
+    let path = crate::lab::variable("PATH").unwrap();
+    let conf = home.join("conf");
+    copy_client(&conf);
+    let output = command("bash")
+        .args(["-euxo", "pipefail", "-c", script])
+        .env("HOME", &home)
+        .env("INCUS_CONF", &conf)
+        .env("INCUS_PROJECT", &project)
+        .env("INCUS_BACKUP_TARGET", lab.target())
+        .env("PATH", format!("{programs}:{path}"))
+        .output()
+        .unwrap();
+    Ran::of(&output)
+}
+
+/// The client's own configuration, so that aliases are added to a copy.
+fn copy_client(to: &Path) {
+    fs::create_dir(to).unwrap();
+    let home = crate::lab::variable("HOME").unwrap();
+    let from =
+        crate::lab::variable("INCUS_CONF").unwrap_or_else(|| format!("{home}/.config/incus"));
+    let Ok(entries) = fs::read_dir(from) else {
+        return;
+    };
+    for entry in entries.map(Result::unwrap) {
+        if entry.file_type().unwrap().is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+#[rstest]
+#[case::first_backup("first-backup.md", 10)]
+#[case::from_scripts("from-scripts.md", 7)]
+fn real_guides_do_what_they_say(#[case] guide: &str, #[case] at_least: usize) {
+    let Some(mut lab) = lab() else { return };
+    let script = commands(guide);
+    assert!(script.lines().count() >= at_least, "{script}");
+    shell(&mut lab, &script).exits(0);
+}
