@@ -265,6 +265,25 @@ mod tests {
         assert_eq!(settings("").unwrap(), Settings::default());
     }
 
+    /// Prose begins with `# `, an example with `#` alone.
+    #[test]
+    fn what_packages_install_says_nothing_and_its_examples_are_right() {
+        let text = include_str!("../../packaging/backup.yml");
+        assert_eq!(settings(text).unwrap(), Settings::default());
+        let prose = |line: &&str| line.starts_with("# ") && !line.starts_with("#  ");
+        let examples: Vec<&str> = text
+            .lines()
+            .filter(|line| !prose(line))
+            .map(|line| line.trim_start_matches('#'))
+            .collect();
+        let settings = settings(&examples.join("\n")).unwrap();
+        assert_eq!(settings.default_target.as_deref(), Some("nas"));
+        assert_eq!(settings.targets["nas"].uri, "dir:/mnt/nas/incus");
+        assert!(settings.targets["offsite"].password_file.is_some());
+        assert_eq!(settings.retention.len(), 4);
+        assert!(settings.restic_binary.is_some());
+    }
+
     const EXAMPLE: &str = "default-target: nas
 targets:
   nas: { uri: 'dir:/mnt/nas/incus', compression: 'zstd:3' }
