@@ -41,8 +41,9 @@ pub(super) async fn complete(
         let (from, wanted) = (target.clone(), id.clone());
         let index = tokio::task::spawn_blocking(move || index(&*from, &wanted));
         match index.await.map_err(|_| RestoreError::Worker)? {
-            Ok(index) => {
+            Ok((read, index)) => {
                 let description = Description::of_index(&index);
+                *manifest = read;
                 fill(manifest, &index, &description);
                 described.insert(id, description);
             }
@@ -54,7 +55,8 @@ pub(super) async fn complete(
     Ok(described)
 }
 
-fn index(target: &dyn Target, id: &StoredId) -> Result<Index, RestoreError> {
+/// The manifest, which a listing need not have read, and the index.
+fn index(target: &dyn Target, id: &StoredId) -> Result<(Manifest, Index), RestoreError> {
     let opened = target.open(id)?;
     let damaged = |cause| RestoreError::Damaged {
         version: id.version,
@@ -62,7 +64,8 @@ fn index(target: &dyn Target, id: &StoredId) -> Result<Index, RestoreError> {
     };
     let archive = opened.manifest().archive.as_ref();
     let archive = archive.ok_or_else(|| damaged(retrieve::Damage::Digest))?;
-    retrieve::index(&*opened, archive).map_err(damaged)
+    let index = retrieve::index(&*opened, archive).map_err(damaged)?;
+    Ok((opened.manifest().clone(), index))
 }
 
 /// Makes a manifest say what those of this program say.

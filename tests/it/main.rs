@@ -69,6 +69,7 @@ mod real_volumes;
 mod real_whole;
 mod restic;
 mod restic_commands;
+mod restic_legacy;
 mod restic_locks;
 mod restic_servers;
 mod room;

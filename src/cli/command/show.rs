@@ -1,17 +1,18 @@
 //! `show`.
 
 use std::io;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::source::{choose, must_be_one, project_of, versions};
 use crate::cli::args::Show;
-use crate::cli::context::Context;
+use crate::cli::context::{Context, blocking};
 use crate::cli::exit::Exit;
 use crate::cli::failure::CommandError;
 use crate::list::newest_complete;
 use crate::model::{Kind, Version};
-use crate::target::Stored;
+use crate::target::{Manifest, Stored, Target};
 use crate::ui::{Format, Output, write_details};
 
 /// Shows what is known about a stored version.
@@ -33,7 +34,7 @@ pub(in crate::cli) async fn show(
     let resources: Vec<_> = stored.iter().map(|it| it.id.resource.clone()).collect();
     must_be_one(&args.name, &resources)?;
     let stored = pick(&args.name, args.version, &stored)?;
-    let Some(manifest) = &stored.manifest else {
+    let Some(manifest) = manifest_of(&target, stored).await? else {
         return Err(CommandError::NoVersion(format!(
             "version {} of `{}` has no manifest that can be read: it is {}",
             stored.id.version, stored.id.resource, stored.state
@@ -48,6 +49,19 @@ pub(in crate::cli) async fn show(
     write_details(&mut out, &document, args.output.format).map_err(CommandError::Output)?;
     out.finish().map_err(CommandError::Output)?;
     Ok(Exit::Done)
+}
+
+/// The whole manifest of a version. Of one of the earlier tool a listing need not have read it.
+pub(super) async fn manifest_of(
+    target: &Arc<dyn Target>,
+    stored: &Stored,
+) -> Result<Option<Manifest>, CommandError> {
+    if !stored.is_legacy() || stored.manifest.is_none() {
+        return Ok(stored.manifest.clone());
+    }
+    let (target, id) = (target.clone(), stored.id.clone());
+    let opened = blocking(move || target.open(&id).map(|it| it.manifest().clone()));
+    Ok(Some(opened.await??))
 }
 
 /// When and how it was checked: for people a level a line.

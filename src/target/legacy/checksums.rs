@@ -4,7 +4,7 @@ use crate::target::{Checksums, InvalidChecksums};
 
 /// Reads `CHECKSUM  NAME` lines as tolerantly as the tool that wrote them did: blank lines and spaces
 /// around a line do not matter. Names that lead elsewhere are refused; that tool followed them.
-pub(super) fn parse(text: &str) -> Result<Checksums, InvalidChecksums> {
+pub(in crate::target) fn parse(text: &str) -> Result<Checksums, InvalidChecksums> {
     let mut all = Checksums::default();
     for (at, line) in text.lines().enumerate() {
         let line = line.trim();

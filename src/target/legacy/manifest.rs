@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::model::{
     Bytes, Consistency, Kind, Method, ObjectKind, PoolName, ProjectName, ResourceName, Sha256,
-    SourceName, Version,
 };
 use crate::target::{
     ArchiveFacts, ConfigFacts, ConfigFile, InvalidManifest, Manifest, ManifestOptions, Requires,
+    StoredId,
 };
 
 /// `manifest.json` of the earlier tool; its `options` are texts.
@@ -37,23 +38,23 @@ struct Options {
     optimized: Option<String>,
 }
 
-/// What the folder of a version tells besides its manifest.
+/// What the place of a version tells besides its manifest.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
-    pub(super) source: SourceName,
-    pub(super) version: Version,
+pub(in crate::target) struct Found<'a> {
+    /// Where it stands.
+    pub(in crate::target) id: &'a StoredId,
     /// Its data.
-    pub(super) data: Data,
+    pub(in crate::target) data: Data,
 }
 
 /// The data of a version.
 #[derive(Debug, Clone)]
-pub(super) enum Data {
+pub(in crate::target) enum Data {
     /// An archive.
     Archive {
         /// Its file.
-        file: &'static str,
-        /// Its beginning.
+        file: String,
+        /// Its beginning; nothing of one that is known to be a plain tar.
         beginning: Vec<u8>,
         /// Its size.
         stored_size: Bytes,
@@ -66,7 +67,7 @@ pub(super) enum Data {
 
 /// The kinds of objects of a configuration that it stored, in the order in which a server is given them
 /// back, with its files.
-pub(super) const CONFIG: [(ObjectKind, &str); 4] = [
+pub(in crate::target) const CONFIG: [(ObjectKind, &str); 4] = [
     (ObjectKind::StoragePool, "storage_pools.json"),
     (ObjectKind::Project, "projects.json"),
     (ObjectKind::Network, "networks.json"),
@@ -74,7 +75,9 @@ pub(super) const CONFIG: [(ObjectKind, &str); 4] = [
 ];
 
 /// The files that a configuration's manifest says it consists of. Older builds stored fewer kinds.
-pub(super) fn includes(bytes: &[u8]) -> Result<Vec<(ObjectKind, &'static str)>, InvalidManifest> {
+pub(in crate::target) fn includes(
+    bytes: &[u8],
+) -> Result<Vec<(ObjectKind, &'static str)>, InvalidManifest> {
     let written: Written = serde_json::from_slice(bytes)?;
     let named = |(_, file): &(ObjectKind, &str)| {
         let plain = file.trim_end_matches(".json");
@@ -83,11 +86,28 @@ pub(super) fn includes(bytes: &[u8]) -> Result<Vec<(ObjectKind, &'static str)>, 
     Ok(CONFIG.into_iter().filter(named).collect())
 }
 
+/// What is known of a file of a configuration, which should have this checksum.
+pub(in crate::target) fn config_file(
+    kind: ObjectKind,
+    file: &str,
+    bytes: &[u8],
+    sha256: Sha256,
+) -> ConfigFile {
+    let objects: Option<Vec<IgnoredAny>> = serde_json::from_slice(bytes).ok();
+    ConfigFile {
+        kind: kind.word().to_owned(),
+        file: file.to_owned(),
+        objects: objects.map_or(0, |objects| objects.len() as u64),
+        size: Bytes(bytes.len() as u64),
+        sha256,
+    }
+}
+
 /// Makes a manifest of that.
 ///
 /// `snapshot: true` among the options meant that a snapshot was made, and not that it is what was
 /// exported: how consistent the archive is is not known, and the worst is assumed.
-pub(super) fn convert(bytes: &[u8], found: Found) -> Result<Manifest, InvalidManifest> {
+pub(in crate::target) fn convert(bytes: &[u8], found: Found) -> Result<Manifest, InvalidManifest> {
     let written: Written = serde_json::from_slice(bytes)?;
     let (archive, config) = match found.data {
         Data::Archive {
@@ -98,7 +118,7 @@ pub(super) fn convert(bytes: &[u8], found: Found) -> Result<Manifest, InvalidMan
         } => {
             let compression = compression(&beginning);
             let archive = ArchiveFacts {
-                file: file.to_owned(),
+                file,
                 compression: compression.to_owned(),
                 encryption: None,
                 size: match compression {
@@ -120,33 +140,53 @@ pub(super) fn convert(bytes: &[u8], found: Found) -> Result<Manifest, InvalidMan
             (None, Some(ConfigFacts { files, unreadable }))
         }
     };
+    let optimized = written.options.unwrap_or_default().optimized.as_deref() == Some("true");
     Ok(Manifest {
-        format: Manifest::LEGACY,
         kind: written.kind,
-        source: found.source,
-        server_version: String::new(),
         project: written.project,
         pool: written.pool,
         name: written.name,
-        version: found.version,
         created_at: written.created_at,
+        archive,
+        config,
+        ..unread(found.id, Optimized(optimized))
+    })
+}
+
+/// Whether an archive was asked for in the storage driver's own format.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::target) struct Optimized(pub(in crate::target) bool);
+
+/// What is known of a version whose manifest is not read yet: its place says so.
+pub(in crate::target) fn unread(id: &StoredId, optimized: Optimized) -> Manifest {
+    let resource = &id.resource;
+    Manifest {
+        format: Manifest::LEGACY,
+        kind: resource.kind(),
+        source: id.source.clone(),
+        server_version: String::new(),
+        project: resource.project().cloned(),
+        pool: resource.pool().cloned(),
+        name: resource.name().cloned(),
+        version: id.version,
+        created_at: id.version.timestamp(),
         run: String::new(),
         consistency: Consistency::Inconsistent,
         method: Method::Live,
         options: ManifestOptions {
             instance_only: false,
-            optimized: written.options.unwrap_or_default().optimized.as_deref() == Some("true"),
+            optimized: optimized.0,
         },
-        archive,
+        archive: None,
         instance: None,
         volume: None,
         moment: None,
         bucket: None,
         image: None,
-        config,
+        config: None,
         retention: None,
         requires: Requires::default(),
-    })
+    }
 }
 
 /// What an archive is compressed with, by its beginning and not by its name.
@@ -165,23 +205,30 @@ fn compression(beginning: &[u8]) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use proptest::collection::vec;
     use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
+    use crate::model::ResourceId;
     use crate::testing::mutation::{Change, mutated};
 
     const INSTANCE: &str = r#"{ "type": "instance", "project": "default", "name": "web1",
         "createdAt": "2025-09-14T12:13:14.123456789Z",
         "options": { "optimized": "false", "snapshot": "true" } }"#;
 
-    fn found(beginning: &[u8]) -> Found {
-        Found {
+    fn found(beginning: &[u8]) -> Found<'static> {
+        static ID: LazyLock<StoredId> = LazyLock::new(|| StoredId {
             source: "legacy".parse().unwrap(),
+            resource: ResourceId::config(),
             version: "20250914T121314Z".parse().unwrap(),
+        });
+        Found {
+            id: &ID,
             data: Data::Archive {
-                file: "export.tar.xz",
+                file: "export.tar.xz".to_owned(),
                 beginning: beginning.to_vec(),
                 stored_size: Bytes(7),
                 sha256: Sha256::of(b""),

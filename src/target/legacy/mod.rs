@@ -21,5 +21,7 @@ mod join;
 mod manifest;
 mod reader;
 
+pub(super) use checksums::parse as parse_checksums;
 pub use join::open_directory;
-pub(super) use reader::Legacy;
+pub(super) use manifest::{CONFIG, Data, Found, Optimized, config_file, convert, includes, unread};
+pub(super) use reader::{Legacy, SOURCE};

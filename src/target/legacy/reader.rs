@@ -4,10 +4,8 @@ use std::fs;
 use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 
-use serde::de::IgnoredAny;
-
 use super::checksums;
-use super::manifest::{Data, Found, convert, includes};
+use super::manifest::{Data, Found, config_file, convert, includes};
 use crate::model::{
     Bytes, Checks, Kind, ObjectKind, PoolName, ProjectName, ResourceId, ResourceName, Sha256,
     SourceName, Version,
@@ -22,7 +20,7 @@ use crate::target::{
 };
 
 /// What the source of all of it is called.
-const SOURCE: &str = "legacy";
+pub(in crate::target) const SOURCE: &str = "legacy";
 const CHECKSUMS: &str = "checksums.txt";
 /// The kinds that are read. It stored no images.
 const KINDS: [Kind; 3] = [Kind::Config, Kind::Volume, Kind::Instance];
@@ -228,22 +226,11 @@ fn read(id: &StoredId, folder: &Path) -> Result<(Manifest, Checksums), TargetErr
             (found.archive(file)?, read()?)
         }
     };
-    let found = Found {
-        source: id.source.clone(),
-        version: id.version,
-        data,
-    };
-    let manifest = convert(&bytes, found).map_err(wrong)?;
-    let is_its = manifest.kind == id.resource.kind()
-        && manifest.project.as_ref() == id.resource.project()
-        && manifest.pool.as_ref() == id.resource.pool()
-        && manifest.name.as_ref() == id.resource.name();
-    if is_its {
-        return Ok((manifest, checksums));
-    }
-    let name = manifest.name.map(|name| name.to_string());
-    let text = format!("{} `{}`", manifest.kind, name.unwrap_or_default());
-    Err(wrong(InvalidManifest::Misplaced(text)))
+    let manifest = convert(&bytes, Found { id, data }).map_err(wrong)?;
+    manifest
+        .belongs_to(&id.resource, id.version)
+        .map_err(wrong)?;
+    Ok((manifest, checksums))
 }
 
 /// The files of a version.
@@ -281,7 +268,7 @@ impl Files<'_> {
     }
 
     /// An archive, of which the beginning is read.
-    fn archive(&self, file: &'static str) -> Result<Data, TargetError> {
+    fn archive(&self, file: &str) -> Result<Data, TargetError> {
         let path = self.folder.join(file);
         let opened = open_file(&path).at("open", &path)?;
         let stored_size = Bytes(opened.metadata().at("look at", &path)?.len());
@@ -289,7 +276,7 @@ impl Files<'_> {
         let read = opened.take(6).read_to_end(&mut beginning);
         read.at("read", &path)?;
         Ok(Data::Archive {
-            file,
+            file: file.to_owned(),
             beginning,
             stored_size,
             sha256: self.sha256(file)?,
@@ -302,14 +289,7 @@ impl Files<'_> {
             self.expect(&[file])?;
             let path = self.folder.join(file);
             let bytes = read_file(&path, LIMIT).at("read", &path)?;
-            let objects: Option<Vec<IgnoredAny>> = serde_json::from_slice(&bytes).ok();
-            Ok(ConfigFile {
-                kind: kind.word().to_owned(),
-                file: (*file).to_owned(),
-                objects: objects.map_or(0, |objects| objects.len() as u64),
-                size: Bytes(bytes.len() as u64),
-                sha256: self.sha256(file)?,
-            })
+            Ok(config_file(*kind, file, &bytes, self.sha256(file)?))
         };
         let files: Result<Vec<ConfigFile>, TargetError> = files.iter().map(one).collect();
         Ok(Data::Config(files?))

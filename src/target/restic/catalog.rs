@@ -1,9 +1,10 @@
 //! What a repository holds, from one listing of its snapshots.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map as map};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::legacy::{self, Versions};
 use super::snapshot::Snapshot;
 use super::tags::{self, DATA, MANIFEST, SOURCE, Tags, unpack};
 use crate::model::{
@@ -28,6 +29,8 @@ pub(super) struct Catalog {
     pub(super) orphans: Vec<Orphan>,
     /// Which servers the sources are; nothing where that is not readable.
     pub(super) sources: BTreeMap<SourceName, Option<Sha256>>,
+    /// The versions of the earlier tool.
+    pub(super) legacy: Versions,
 }
 
 /// A version.
@@ -123,6 +126,7 @@ impl Catalog {
         let mut manifests: BTreeMap<Key, Vec<Part>> = BTreeMap::new();
         for snapshot in snapshots {
             let Some(tags) = Tags::read(&snapshot.tags) else {
+                legacy::add(&mut catalog.legacy, snapshot);
                 continue;
             };
             if tags.get("part") == Some(SOURCE) {
@@ -152,7 +156,26 @@ impl Catalog {
             .into_values()
             .filter_map(|parts| orphan(&parts))
             .collect();
+        catalog.join_legacy();
         catalog
+    }
+
+    /// Gives the earlier tool's versions their source, unless a server has that name.
+    fn join_legacy(&mut self) {
+        let Some(source) = self.legacy.keys().next().map(|id| id.source.clone()) else {
+            return;
+        };
+        match self.sources.entry(source) {
+            map::Entry::Occupied(_) => {
+                tracing::warn!(
+                    "a source is called `legacy`: the earlier tool's backups are not shown"
+                );
+                self.legacy.clear();
+            }
+            map::Entry::Vacant(free) => {
+                free.insert(None);
+            }
+        }
     }
 
     fn source(&mut self, tags: &Tags) {
@@ -214,8 +237,14 @@ impl Catalog {
                 && filter.kind.is_none_or(|it| it == id.resource.kind())
                 && filter.resource.as_ref().is_none_or(|it| *it == id.resource)
         };
-        let all = self.versions.iter().filter(|(id, _)| fits(id));
-        all.map(|(id, entry)| entry.stored(id)).collect()
+        let own = self.versions.iter().filter(|(id, _)| fits(id));
+        let mut all: Vec<Stored> = own.map(|(id, entry)| entry.stored(id)).collect();
+        if !self.legacy.is_empty() {
+            let legacy = self.legacy.iter().filter(|(id, _)| fits(id));
+            all.extend(legacy.map(|(id, set)| set.stored(id)));
+            all.sort_by(|one, other| one.id.cmp(&other.id));
+        }
+        all
     }
 
     /// What nobody writes any more: of a resource, or of all of a source.

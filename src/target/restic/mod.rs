@@ -25,6 +25,8 @@
 //! - *Locks between processes of this program* are files of this machine, as those of a directory are.
 //!   Between machines restic's own locks keep the repository whole; no command of this program relies
 //!   on more than that.
+//! - *What the earlier tool stored is read and never changed*: it is of the source `legacy`, which nothing
+//!   is written to.
 //! - *One restic at a time*: each takes memory and the repository's bandwidth for itself.
 
 mod address;
@@ -33,9 +35,11 @@ mod catalog;
 mod draft;
 mod feed;
 mod held;
+mod legacy;
 mod lock;
 mod notes;
 mod open;
+mod open_legacy;
 mod process;
 mod remove;
 mod repository;

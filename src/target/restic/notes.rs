@@ -63,6 +63,7 @@ pub(super) fn record(inner: &Inner, checks: &[(StoredId, Check)]) -> Vec<(Stored
 
 /// The tags that go and come with a check.
 fn changes(inner: &Inner, id: &StoredId, check: &Check) -> Result<Vec<String>, TargetError> {
+    inner.refuse_legacy(&id.source)?;
     let catalog = inner.catalog()?;
     let entry = catalog.versions.get(id);
     let entry = entry.ok_or_else(|| TargetError::NoVersion(Box::new(id.clone())))?;

@@ -71,7 +71,8 @@ pub(super) fn read(inner: &Inner, entry: &Entry) -> Result<Files, TargetError> {
     })
 }
 
-fn not_there(name: &str) -> TargetError {
+/// An error that says that a file is not there.
+pub(super) fn not_there(name: &str) -> TargetError {
     TargetError::Io {
         action: "open",
         path: PathBuf::from(name),
@@ -116,12 +117,7 @@ impl Opened for OpenedSnapshots {
         if let Some(data) = self.entry()?.data.get(name)
             && let [snapshot, ..] = &data.snapshots[..]
         {
-            return Ok(Box::new(Dump {
-                inner: self.inner.clone(),
-                arguments: vec![snapshot.clone(), data.path.clone()],
-                running: None,
-                ended: false,
-            }));
+            return Ok(Box::new(dump(&self.inner, snapshot, &data.path)));
         }
         let bytes = self.described()?.get(name).ok_or_else(|| not_there(name))?;
         Ok(Box::new(Cursor::new(bytes.clone())))
@@ -146,11 +142,21 @@ impl Opened for OpenedSnapshots {
 }
 
 /// What `restic dump` writes; it is started when it is first read.
-struct Dump {
+pub(super) struct Dump {
     inner: Arc<Inner>,
     arguments: Vec<String>,
     running: Option<Running>,
     ended: bool,
+}
+
+/// A file of a snapshot.
+pub(super) fn dump(inner: &Arc<Inner>, snapshot: &str, path: &str) -> Dump {
+    Dump {
+        inner: inner.clone(),
+        arguments: vec![snapshot.to_owned(), path.to_owned()],
+        running: None,
+        ended: false,
+    }
 }
 
 impl Read for Dump {

@@ -20,9 +20,10 @@ pub(super) fn together(target: &ResticTarget, doomed: &[Doomed]) -> Vec<Result<(
     let inner = &target.inner;
     let mut locks = Locks::new();
     for Doomed { id, .. } in doomed {
-        locks
-            .entry((&id.source, &id.resource))
-            .or_insert_with(|| Exclusive::take(target, &id.source, &id.resource).map_err(Arc::new));
+        locks.entry((&id.source, &id.resource)).or_insert_with(|| {
+            inner.refuse_legacy(&id.source).map_err(Arc::new)?;
+            Exclusive::take(target, &id.source, &id.resource).map_err(Arc::new)
+        });
     }
     let catalog = match inner.catalog() {
         Ok(catalog) => catalog,

@@ -13,7 +13,7 @@ use super::process::{Restic, Tool};
 use super::slot::Slot;
 use super::snapshot::Snapshot;
 use super::tags::{RUN, SOURCE, Tags};
-use super::{draft, held, notes, open, remove};
+use super::{draft, held, legacy, notes, open, open_legacy, remove};
 use crate::model::{Bytes, Check, Owner, ResourceId, SourceName, Version, encode_component};
 use crate::progress::{Cancel, Progress};
 use crate::target::flock::Lock;
@@ -196,6 +196,15 @@ impl Inner {
         }
     }
 
+    /// Fails where a source is the earlier tool's, to which nothing is written.
+    pub(super) fn refuse_legacy(&self, source: &SourceName) -> Result<(), TargetError> {
+        if legacy::is_its(&self.recent()?.legacy, source) {
+            let repository = self.restic.repository.shown();
+            return Err(TargetError::Legacy(repository.into()));
+        }
+        Ok(())
+    }
+
     /// Lists anew the next time.
     pub(super) fn forget_listing(&self) {
         let mut listing = self.listing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -311,6 +320,7 @@ impl Target for ResticTarget {
 
     fn enter_source(&self, source: &SourceFacts) -> Result<(), TargetError> {
         let catalog = self.inner.catalog()?;
+        self.inner.refuse_legacy(&source.name)?;
         match catalog.sources.get(&source.name) {
             Some(Some(stored)) if *stored == source.fingerprint => return Ok(()),
             Some(Some(stored)) => {
@@ -354,18 +364,25 @@ impl Target for ResticTarget {
         resource: &ResourceId,
         version: Version,
     ) -> Result<Box<dyn Draft>, TargetError> {
+        self.inner.refuse_legacy(source)?;
         draft::begin(self, source, resource, version)
     }
 
     fn begin_copy(&self, id: &StoredId) -> Result<Box<dyn Draft>, TargetError> {
+        self.inner.refuse_legacy(&id.source)?;
         draft::begin_copy(self, id)
     }
 
     fn open(&self, id: &StoredId) -> Result<Box<dyn Opened>, TargetError> {
+        let catalog = self.inner.catalog()?;
+        if legacy::is_its(&catalog.legacy, &id.source) {
+            return open_legacy::open(self, &catalog, id);
+        }
         open::open(self, id)
     }
 
     fn protect(&self, id: &StoredId, protection: Protection) -> Result<(), TargetError> {
+        self.inner.refuse_legacy(&id.source)?;
         notes::protect(&self.inner, id, protection)
     }
 
@@ -382,6 +399,7 @@ impl Target for ResticTarget {
     }
 
     fn record_run(&self, source: &SourceName, run: &RunRecord) -> Result<(), TargetError> {
+        self.inner.refuse_legacy(source)?;
         let mut tags = Tags::of_source(source, "run", RUN);
         tags.set("run", run.run.as_str());
         let label = Label {
@@ -400,6 +418,10 @@ impl Target for ResticTarget {
     }
 
     fn clear(&self, source: &SourceName) -> Result<u64, TargetError> {
+        if legacy::is_its(&self.inner.recent()?.legacy, source) {
+            // Whether a process of the earlier tool still writes cannot be told: nothing goes.
+            return Ok(0);
+        }
         self.inner.clear(source, None)
     }
 
@@ -408,6 +430,7 @@ impl Target for ResticTarget {
         source: &SourceName,
         resource: &ResourceId,
     ) -> Result<Box<dyn ExclusiveLock>, TargetError> {
+        self.inner.refuse_legacy(source)?;
         Ok(Box::new(Exclusive::take(self, source, resource)?))
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write as _};
 
 use serde_json::{Value, json};
 
+use super::super::show::manifest_of;
 use super::choose::{pick_readable, versions};
 use crate::cli::args::ConfigShow;
 use crate::cli::context::Context;
@@ -23,7 +24,8 @@ pub(in crate::cli) async fn show(
     let stored = versions(context, &target, remote, from).await?;
     let stored = pick_readable(&target, &stored, args.version).await?;
     if args.scope.kinds.is_empty() && args.scope.project.is_none() {
-        return overview(context, stored, args.output.format);
+        let manifest = manifest_of(&target, stored).await?;
+        return overview(context, (stored, manifest), args.output.format);
     }
     let document = config::load(target, stored.id.clone()).await?;
     let filter = Filter::from(&args.scope);
@@ -51,14 +53,18 @@ pub(in crate::cli) async fn show(
 }
 
 /// What is known about a version, and how many objects of each kind it has.
-fn overview(context: &Context, stored: &Stored, format: Format) -> Result<Exit, CommandError> {
-    let Some(manifest) = &stored.manifest else {
+fn overview(
+    context: &Context,
+    (stored, manifest): (&Stored, Option<Manifest>),
+    format: Format,
+) -> Result<Exit, CommandError> {
+    let Some(manifest) = manifest else {
         return Err(CommandError::NoVersion(format!(
             "version {} has no manifest that can be read: it is {}",
             stored.id.version, stored.state
         )));
     };
-    let whole = serde_json::to_value(manifest).map_err(io::Error::other);
+    let whole = serde_json::to_value(&manifest).map_err(io::Error::other);
     let mut document = whole.map_err(CommandError::Output)?;
     let mut out = Output::new(io::stdout());
     if matches!(format, Format::Json | Format::Yaml) {
@@ -71,7 +77,7 @@ fn overview(context: &Context, stored: &Stored, format: Format) -> Result<Exit, 
             .and_then(|()| writeln!(out, "state: {}", stored.state))
             .map_err(CommandError::Output)?;
         let view = View::stdout(format, &context.terminal);
-        write_rows(&mut out, &kinds(manifest), &Columns::default(), &view)
+        write_rows(&mut out, &kinds(&manifest), &Columns::default(), &view)
             .map_err(CommandError::Output)?;
     }
     out.finish().map_err(CommandError::Output)?;
