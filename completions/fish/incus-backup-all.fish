@@ -96,6 +96,7 @@ complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand list" 
 json\t'One JSON object a line'"
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand list" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand list" -l all-projects -d 'All projects: what `list` shows anyway'
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand list" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand list" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand list" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand list" -l debug -d 'Log every request and decision'
@@ -114,6 +115,7 @@ complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -l
 json\t'One JSON object a line'"
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -l all-projects -d 'All projects: what `list` shows anyway'
+complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-all -n "__fish_incus_backup_all_using_subcommand ls" -l debug -d 'Log every request and decision'

@@ -100,6 +100,7 @@ complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand 
 json\t'One JSON object a line'"
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand list" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand list" -l all-projects -d 'All projects: what `list` shows anyway'
+complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand list" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand list" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand list" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand list" -l debug -d 'Log every request and decision'
@@ -118,6 +119,7 @@ complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand 
 json\t'One JSON object a line'"
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand ls" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand ls" -l all-projects -d 'All projects: what `list` shows anyway'
+complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand ls" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand ls" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand ls" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand ls" -l debug -d 'Log every request and decision'
@@ -135,6 +137,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand show" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand show" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
+complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand show" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand show" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand show" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand show" -l debug -d 'Log every request and decision'
@@ -152,6 +155,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand info" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand info" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
+complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand info" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand info" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand info" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-bucket -n "__fish_incus_backup_bucket_using_subcommand info" -l debug -d 'Log every request and decision'

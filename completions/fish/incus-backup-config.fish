@@ -89,6 +89,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand list" -l debug -d 'Log every request and decision'
@@ -105,6 +106,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand ls" -l debug -d 'Log every request and decision'
@@ -144,6 +146,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 json\t'One JSON object a line'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -l show-secrets -d 'Show passwords, tokens and keys'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand show" -l debug -d 'Log every request and decision'
@@ -183,6 +186,7 @@ complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand 
 json\t'One JSON object a line'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -l show-secrets -d 'Show passwords, tokens and keys'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand info" -l debug -d 'Log every request and decision'
@@ -224,6 +228,7 @@ json\t'One JSON object a line'"
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l show-secrets -d 'Show passwords, tokens and keys'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l exit-code -d 'Exit with 4 when there is a difference'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
+complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-config -n "__fish_incus_backup_config_using_subcommand diff" -l debug -d 'Log every request and decision'

@@ -111,6 +111,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 json\t'One JSON object a line'"
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand list" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand list" -l all-projects -d 'All projects: what `list` shows anyway'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand list" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand list" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand list" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand list" -l debug -d 'Log every request and decision'
@@ -129,6 +130,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 json\t'One JSON object a line'"
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand ls" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand ls" -l all-projects -d 'All projects: what `list` shows anyway'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand ls" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand ls" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand ls" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand ls" -l debug -d 'Log every request and decision'
@@ -146,6 +148,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand show" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand show" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand show" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand show" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand show" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand show" -l debug -d 'Log every request and decision'
@@ -163,6 +166,7 @@ yaml\t'One list of mappings'"
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand info" -l debug -d 'Log every request and decision'
@@ -268,6 +272,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 json\t'One JSON object a line'"
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -s r -l recursive -d 'List everything below as well'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from list" -l debug -d 'Log every request and decision'
@@ -288,6 +293,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 json\t'One JSON object a line'"
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -s r -l recursive -d 'List everything below as well'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from ls" -l debug -d 'Log every request and decision'
@@ -303,6 +309,7 @@ json\t'One JSON object a line'"
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from get" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from get" -l force -d 'Replace a file that is there already'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from get" -l no-same-owner -d 'Make what is taken out one\'s own, instead of its owner\'s by number'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from get" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from get" -l debug -d 'Log every request and decision'
@@ -318,6 +325,7 @@ json\t'One JSON object a line'"
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from pull" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from pull" -l force -d 'Replace a file that is there already'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from pull" -l no-same-owner -d 'Make what is taken out one\'s own, instead of its owner\'s by number'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from pull" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from pull" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from pull" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from pull" -l debug -d 'Log every request and decision'
@@ -338,6 +346,7 @@ complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand 
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -l unlock -d 'Take away the locks of a restic repository whose processes are gone, after asking'
+complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -s y -l yes -d 'Do not ask whether to go on with an old restic, or to take a lock away'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -s q -l quiet -d 'Say nothing but errors and results'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-volume -n "__fish_incus_backup_volume_using_subcommand files; and __fish_seen_subcommand_from diff" -l debug -d 'Log every request and decision'

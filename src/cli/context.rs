@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::args::{Answers, TargetChoice};
@@ -39,6 +40,8 @@ pub(super) struct Context {
     pub(super) progress: Arc<dyn Progress>,
     /// Who may stop it.
     pub(super) cancel: Cancel,
+    /// The user goes on with a restic that is older than those that this program is tested with.
+    pub(super) old_restic_taken: AtomicBool,
 }
 
 /// A place that holds backups, or that may become a target once the user agrees.
@@ -142,40 +145,36 @@ impl Context {
         }
     }
 
-    /// Looks whether the restic of a repository is one that this program is tested with. Whoever only
-    /// reads is warned, and whoever changes something is asked.
+    /// Looks whether the restic of a repository is one that this program is tested with, and asks where it
+    /// is not: before anything else, whatever the command does, and once.
     async fn check_restic(
         &self,
         (chosen, access): (&Chosen, &Access),
-        answers: Option<&Answers>,
+        answers: &Answers,
     ) -> Result<(), CommandError> {
         if !matches!(chosen.location, Location::Restic(_)) {
             return Ok(());
         }
         let tool = access.restic.tool.clone();
         let version = blocking(move || tool.version()).await??;
-        if version >= ResticVersion::OLDEST {
+        if version >= ResticVersion::OLDEST || self.old_restic_taken.load(Ordering::Relaxed) {
             return Ok(());
         }
         let oldest = ResticVersion::OLDEST;
         self.progress.warn(&format!(
             "restic {version} is older than {oldest}, with which this program is tested"
         ));
-        match answers.filter(|answers| !answers.dry_run) {
-            Some(answers) => {
-                let question = format!("Go on with restic {version}?");
-                self.ask(answers, question).await
-            }
-            None => Ok(()),
-        }
+        let question = format!("Go on with restic {version}?");
+        self.ask(answers, question).await?;
+        self.old_restic_taken.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
-    /// Where backups live, and how it is reached, once what stands in the way is out of it. `answers` are
-    /// those of a command that changes something.
+    /// Where backups live, and how it is reached, once what stands in the way is out of it.
     async fn reach(
         &self,
         choice: &TargetChoice,
-        answers: Option<&Answers>,
+        answers: &Answers,
     ) -> Result<(Chosen, Access), CommandError> {
         let chosen = self.choice(choice)?;
         let access = self.access(&chosen, choice);
@@ -190,7 +189,7 @@ impl Context {
     async fn unlock(
         &self,
         (location, access): (&Location, &Access),
-        answers: Option<&Answers>,
+        answers: &Answers,
     ) -> Result<(), CommandError> {
         let (at, with) = (location.clone(), access.clone());
         let gone = match blocking(move || at.abandoned_locks(&with)).await? {
@@ -202,18 +201,14 @@ impl Context {
             let text = format!("`{location}` is locked by {holder}, which is gone");
             self.progress.warn(&text);
         }
-        if gone.is_empty() || answers.is_some_and(|answers| answers.dry_run) {
+        if gone.is_empty() || answers.dry_run {
             return Ok(());
         }
         let question = match gone.len() {
             1 => "Take its lock away?".to_owned(),
             count => format!("Take these {count} locks away?"),
         };
-        let nothing = Answers {
-            dry_run: false,
-            yes: false,
-        };
-        self.ask(answers.unwrap_or(&nothing), question).await?;
+        self.ask(answers, question).await?;
         let (at, with) = (location.clone(), access.clone());
         Ok(blocking(move || at.unlock(&with)).await??)
     }
@@ -222,18 +217,9 @@ impl Context {
     pub(super) async fn target(
         &self,
         choice: &TargetChoice,
-    ) -> Result<Arc<dyn Target>, CommandError> {
-        let (chosen, access) = self.reach(choice, None).await?;
-        Ok(blocking(move || chosen.location.open(&access)).await??)
-    }
-
-    /// The target, which must exist, for a command that changes something.
-    pub(super) async fn target_to_change(
-        &self,
-        choice: &TargetChoice,
         answers: &Answers,
     ) -> Result<Arc<dyn Target>, CommandError> {
-        let (chosen, access) = self.reach(choice, Some(answers)).await?;
+        let (chosen, access) = self.reach(choice, answers).await?;
         Ok(blocking(move || chosen.location.open(&access)).await??)
     }
 
@@ -243,7 +229,7 @@ impl Context {
         choice: &TargetChoice,
         answers: &Answers,
     ) -> Result<Place, CommandError> {
-        let (chosen, access) = self.reach(choice, Some(answers)).await?;
+        let (chosen, access) = self.reach(choice, answers).await?;
         let Chosen { location, name, .. } = chosen;
         let wanted = location.clone();
         match blocking(move || wanted.find(&access)).await?? {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
 
@@ -292,6 +293,7 @@ fn run<P: Program>(arguments: P) -> Exit {
         owner,
         progress,
         cancel,
+        old_restic_taken: AtomicBool::new(false),
     };
     let ended = runtime.block_on(async {
         signal::listen(context.cancel.clone(), context.progress.clone())

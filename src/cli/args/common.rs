@@ -125,6 +125,23 @@ pub struct Answers {
     pub yes: bool,
 }
 
+/// What is answered before it is asked, by a command that changes nothing.
+#[derive(Debug, Clone, Args)]
+pub struct ReadAnswers {
+    /// Do not ask whether to go on with an old restic, or to take a lock away
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+impl From<&ReadAnswers> for Answers {
+    fn from(said: &ReadAnswers) -> Self {
+        Self {
+            dry_run: false,
+            yes: said.yes,
+        }
+    }
+}
+
 /// Which server's backups are meant.
 #[derive(Debug, Clone, Args)]
 pub struct SourceChoice {

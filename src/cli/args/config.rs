@@ -4,7 +4,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 
-use super::{Answers, Output, Renamings, Rows, SourceChoice, TargetChoice, Verbosity};
+use super::{Answers, Output, ReadAnswers, Renamings, Rows, SourceChoice, TargetChoice, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
 use crate::config::Filter;
 use crate::model::{ObjectKind, ProjectName, Version};
@@ -136,6 +136,9 @@ pub struct ConfigList {
     /// Output
     #[command(flatten)]
     pub rows: Rows,
+    /// Answers
+    #[command(flatten)]
+    pub answers: ReadAnswers,
 }
 
 /// Show what a stored version holds
@@ -169,6 +172,9 @@ pub struct ConfigShow {
     /// Output
     #[command(flatten)]
     pub output: Output,
+    /// Answers
+    #[command(flatten)]
+    pub answers: ReadAnswers,
 }
 
 /// Show what differs between a stored version and a server, two versions, or two servers
@@ -217,6 +223,9 @@ pub struct ConfigDiff {
     /// Output
     #[command(flatten)]
     pub output: Output,
+    /// Answers
+    #[command(flatten)]
+    pub answers: ReadAnswers,
 }
 
 /// Give a server the configuration of a stored version

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Answers, Rows, SourceChoice, TargetChoice};
+use super::{Answers, ReadAnswers, Rows, SourceChoice, TargetChoice};
 use crate::model::{InstanceName, ProjectName, Version};
 
 /// What can be done with the files of an instance's backup.
@@ -104,6 +104,9 @@ pub struct ListFiles {
     /// Output
     #[command(flatten)]
     pub rows: Rows,
+    /// Answers
+    #[command(flatten)]
+    pub answers: ReadAnswers,
 }
 
 /// Take files out of a stored version
@@ -124,6 +127,9 @@ pub struct GetFiles {
     /// Make what is taken out one's own, instead of its owner's by number
     #[arg(long)]
     pub no_same_owner: bool,
+    /// Answers
+    #[command(flatten)]
+    pub answers: ReadAnswers,
 }
 
 /// Put files of a stored version back into their instance
@@ -158,4 +164,7 @@ pub struct DiffFiles {
     /// Output
     #[command(flatten)]
     pub rows: Rows,
+    /// Answers
+    #[command(flatten)]
+    pub answers: ReadAnswers,
 }

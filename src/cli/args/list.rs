@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Rows, SourceChoice, TargetChoice};
+use super::{ReadAnswers, Rows, SourceChoice, TargetChoice};
 use crate::model::ProjectName;
 
 /// List stored versions
@@ -28,4 +28,7 @@ pub struct List {
     /// Output
     #[command(flatten)]
     pub rows: Rows,
+    /// Answers
+    #[command(flatten)]
+    pub answers: ReadAnswers,
 }

@@ -24,7 +24,7 @@ pub use aliases::{AliasVerb, InstallAliases, PrintAliases, RemoveAliases};
 pub use all::{All, AllVerb, CreateAll, RestoreAll};
 pub use bucket::{Bucket, BucketVerb, CreateBuckets, RestoreBuckets};
 pub use common::{
-    Answers, Chosen, Output, ProjectScope, Rows, SourceChoice, TargetChoice, Verbosity,
+    Answers, Chosen, Output, ProjectScope, ReadAnswers, Rows, SourceChoice, TargetChoice, Verbosity,
 };
 pub use config::{
     Config, ConfigCreate, ConfigDelete, ConfigDiff, ConfigList, ConfigProtect, ConfigRestore,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Output, SourceChoice, TargetChoice};
+use super::{Output, ReadAnswers, SourceChoice, TargetChoice};
 use crate::model::{ProjectName, Version};
 
 /// Show what is known about a stored version
@@ -26,4 +26,7 @@ pub struct Show {
     /// Output
     #[command(flatten)]
     pub output: Output,
+    /// Answers
+    #[command(flatten)]
+    pub answers: ReadAnswers,
 }

@@ -19,9 +19,7 @@ pub(in crate::cli) async fn delete(
     args: Delete,
     kind: Kind,
 ) -> Result<Exit, CommandError> {
-    let target = context
-        .target_to_change(&args.target, &args.answers)
-        .await?;
+    let target = context.target(&args.target, &args.answers).await?;
     let choice = choose(context, &args.names, args.source.from.as_ref()).await?;
     if choice.named.names.is_empty() {
         return Err(CommandError::Usage(format!(

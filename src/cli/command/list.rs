@@ -18,7 +18,9 @@ pub(in crate::cli) async fn list(
     kind: Kind,
 ) -> Result<Exit, CommandError> {
     let columns = Columns::<VersionRow>::choose(args.rows.columns.as_deref())?;
-    let target = context.target(&args.target).await?;
+    let target = context
+        .target(&args.target, &(&args.answers).into())
+        .await?;
     let choice = choose(context, &args.names, args.source.from.as_ref()).await?;
     let stored = versions(&target, &choice, kind, args.project.as_ref()).await?;
     let rows: Vec<VersionRow> = stored.iter().map(row).collect();

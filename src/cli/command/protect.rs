@@ -20,7 +20,7 @@ pub(in crate::cli) async fn protect(
     kind: Kind,
     protection: Protection,
 ) -> Result<Exit, CommandError> {
-    let target = context.target(&args.target).await?;
+    let target = context.target(&args.target, &args.answers).await?;
     let choice = choose(context, &args.names, args.source.from.as_ref()).await?;
     let project = project_of(context, &args.names, args.project.as_ref())?
         .unwrap_or_else(ProjectName::default_project);

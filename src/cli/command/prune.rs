@@ -20,9 +20,7 @@ use crate::target::Target;
 
 /// Removes what no rule keeps.
 pub(in crate::cli) async fn prune(context: &Context, args: Prune) -> Result<Exit, CommandError> {
-    let target = context
-        .target_to_change(&args.target, &args.answers)
-        .await?;
+    let target = context.target(&args.target, &args.answers).await?;
     let stored = chosen(context, &target, &args.chosen).await?;
     let settings = Settings::load(context.environment.incus.config_folder().as_deref())?;
     let mut of_settings = Rules::default();

@@ -27,9 +27,7 @@ pub(in crate::cli) async fn restore(
 ) -> Result<Exit, CommandError> {
     let config = context.config()?;
     let named = names::resolve(&config, &args.names)?;
-    let target = context
-        .target_to_change(&args.target, &args.answers)
-        .await?;
+    let target = context.target(&args.target, &args.answers).await?;
     let client = context.connect(&config, &named.remote).await?;
     let source = match &args.source.from {
         Some(source) => source.clone(),

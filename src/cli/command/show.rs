@@ -21,7 +21,9 @@ pub(in crate::cli) async fn show(
     args: Show,
     kind: Kind,
 ) -> Result<Exit, CommandError> {
-    let target = context.target(&args.target).await?;
+    let target = context
+        .target(&args.target, &(&args.answers).into())
+        .await?;
     let arguments = std::slice::from_ref(&args.name);
     let choice = choose(context, arguments, args.source.from.as_ref()).await?;
     if choice.named.names.is_empty() {

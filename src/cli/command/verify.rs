@@ -33,9 +33,7 @@ pub(in crate::cli) async fn verify(context: &Context, args: Verify) -> Result<Ex
     }
     let columns = Columns::<FindingRow>::choose(args.rows.columns.as_deref())?;
     refuse_what_only_drills_take(&args)?;
-    let target = context
-        .target_to_change(&args.target, &args.answers)
-        .await?;
+    let target = context.target(&args.target, &args.answers).await?;
     let all = chosen(context, &target, &args.chosen).await?;
     let mut wanted = all.clone();
     if let Some(Some(version)) = args.version {

@@ -13,7 +13,9 @@ use crate::ui::{Columns, Output, VersionRow, View, write_rows};
 /// Lists stored versions of every kind.
 pub(in crate::cli) async fn list(context: &Context, args: List) -> Result<Exit, CommandError> {
     let columns = Columns::<VersionRow>::choose(args.rows.columns.as_deref())?;
-    let target = context.target(&args.target).await?;
+    let target = context
+        .target(&args.target, &(&args.answers).into())
+        .await?;
     let wanted = Chosen {
         names: args.names,
         kind: None,

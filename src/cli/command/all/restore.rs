@@ -53,9 +53,7 @@ pub(in crate::cli) async fn restore(
         let text = "a whole server has no name: write `REMOTE:`".to_owned();
         return Err(CommandError::Usage(text));
     }
-    let target = context
-        .target_to_change(&args.target, &args.answers)
-        .await?;
+    let target = context.target(&args.target, &args.answers).await?;
     let client = context.connect(&config, &named.remote).await?;
     let source = match &args.source.from {
         Some(source) => source.clone(),

@@ -15,9 +15,7 @@ pub(in crate::cli) async fn delete(
     context: &Context,
     args: ConfigDelete,
 ) -> Result<Exit, CommandError> {
-    let target = context
-        .target_to_change(&args.target, &args.answers)
-        .await?;
+    let target = context.target(&args.target, &args.answers).await?;
     let (remote, from) = (args.remote.as_ref(), args.source.from.as_ref());
     let stored = versions(context, &target, remote, from).await?;
     of_one_source(&stored)?;

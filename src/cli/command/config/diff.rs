@@ -68,7 +68,9 @@ async fn sides(context: &Context, args: &ConfigDiff) -> Result<(Document, Docume
             read(context, &second.0).await?,
         ));
     }
-    let target = context.target(&args.target).await?;
+    let target = context
+        .target(&args.target, &(&args.answers).into())
+        .await?;
     if let Some(with) = args.with {
         let (remote, from) = (args.remotes.first(), args.source.from.as_ref());
         let stored = versions(context, &target, remote, from).await?;

@@ -16,7 +16,9 @@ pub(in crate::cli) async fn list(
     args: ConfigList,
 ) -> Result<Exit, CommandError> {
     let columns = Columns::<VersionRow>::choose(args.rows.columns.as_deref())?;
-    let target = context.target(&args.target).await?;
+    let target = context
+        .target(&args.target, &(&args.answers).into())
+        .await?;
     let (remote, from) = (args.remote.as_ref(), args.source.from.as_ref());
     let stored = versions(context, &target, remote, from).await?;
     let rows: Vec<VersionRow> = stored.iter().map(row).collect();

@@ -17,7 +17,7 @@ pub(in crate::cli) async fn protect(
     args: ConfigProtect,
     protection: Protection,
 ) -> Result<Exit, CommandError> {
-    let target = context.target(&args.target).await?;
+    let target = context.target(&args.target, &args.answers).await?;
     let (remote, from) = (args.remote.as_ref(), args.source.from.as_ref());
     let stored = versions(context, &target, remote, from).await?;
     of_one_source(&stored)?;

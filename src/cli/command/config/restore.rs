@@ -23,9 +23,7 @@ pub(in crate::cli) async fn restore(
     only_remotes(&arguments)?;
     let config = context.config()?;
     let remote = names::resolve(&config, &arguments)?.remote;
-    let target = context
-        .target_to_change(&args.target, &args.answers)
-        .await?;
+    let target = context.target(&args.target, &args.answers).await?;
     let client = context.connect(&config, &remote).await?;
     let source = match &args.source.from {
         Some(source) => source.clone(),

@@ -19,7 +19,9 @@ pub(in crate::cli) async fn show(
     context: &Context,
     args: ConfigShow,
 ) -> Result<Exit, CommandError> {
-    let target = context.target(&args.target).await?;
+    let target = context
+        .target(&args.target, &(&args.answers).into())
+        .await?;
     let (remote, from) = (args.remote.as_ref(), args.source.from.as_ref());
     let stored = versions(context, &target, remote, from).await?;
     let stored = pick_readable(&target, &stored, args.version).await?;

@@ -22,7 +22,7 @@ pub(super) async fn diff(
     kind: Kind,
 ) -> Result<Exit, CommandError> {
     let columns = Columns::<DifferenceRow>::choose(args.rows.columns.as_deref())?;
-    let source = Source::find(context, &args.file, kind).await?;
+    let source = Source::find(context, (&args.file, &(&args.answers).into()), kind).await?;
     let later = pick(&source.name, args.with, &source.stored)?;
     let earlier = match args.file.version {
         Some(_) => source.version(&args.file)?,

@@ -19,7 +19,7 @@ pub(super) async fn get(
     args: GetFiles,
     kind: Kind,
 ) -> Result<Exit, CommandError> {
-    let source = Source::find(context, &args.file, kind).await?;
+    let source = Source::find(context, (&args.file, &(&args.answers).into()), kind).await?;
     let id = source.version(&args.file)?.id.clone();
     let which = (&id, args.file.snapshot.as_deref());
     let path = source.path.clone();

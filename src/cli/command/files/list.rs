@@ -18,7 +18,7 @@ pub(super) async fn list(
     kind: Kind,
 ) -> Result<Exit, CommandError> {
     let columns = Columns::<FileRow>::choose(args.rows.columns.as_deref())?;
-    let source = Source::find(context, &args.file, kind).await?;
+    let source = Source::find(context, (&args.file, &(&args.answers).into()), kind).await?;
     let id = source.version(&args.file)?.id.clone();
     let (root, recursive) = (source.path.clone(), args.recursive);
     let which = (&id, args.file.snapshot.as_deref());

@@ -18,7 +18,7 @@ use crate::plan::Report;
 
 /// Puts files of a stored version back into their instance.
 pub(super) async fn put(context: &Context, args: PutFiles) -> Result<Exit, CommandError> {
-    let source = Source::find(context, &args.file, Kind::Instance).await?;
+    let source = Source::find(context, (&args.file, &args.answers), Kind::Instance).await?;
     let id = source.version(&args.file)?.id.clone();
     let config = context.config()?;
     let named = names::resolve(&config, std::slice::from_ref(&source.name))?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cli::args::FileChoice;
+use crate::cli::args::{Answers, FileChoice};
 use crate::cli::command::show::pick;
 use crate::cli::command::source::{choose, of_one_source, project_of, versions};
 use crate::cli::context::{Context, blocking};
@@ -26,11 +26,11 @@ impl Source {
     /// Looks for what a path names.
     pub(super) async fn find(
         context: &Context,
-        choice: &FileChoice,
+        (choice, answers): (&FileChoice, &Answers),
         kind: Kind,
     ) -> Result<Self, CommandError> {
         let (name, path) = split(&choice.path, kind)?;
-        let target = context.target(&choice.target).await?;
+        let target = context.target(&choice.target, answers).await?;
         let arguments = std::slice::from_ref(&name);
         let chosen = choose(context, arguments, choice.source.from.as_ref()).await?;
         let project = project_of(context, arguments, choice.project.as_ref())?;

@@ -36,7 +36,7 @@ pub(in crate::cli) async fn copy(context: &Context, args: Copy) -> Result<Exit, 
         (Location::Directory(_), Some(asked)) => Packing::Anew(asked),
         (Location::Directory(_), None) => Packing::Kept(there.compression(None)?),
     };
-    let source = context.target(&from).await?;
+    let source = context.target(&from, &args.answers).await?;
     let place = context.place(&to, &args.answers).await?;
     let wanted = wanted(context, &source, &args).await?;
     let facts = gather(&source, &place, wanted).await?;
