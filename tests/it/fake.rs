@@ -6,19 +6,48 @@ use incus_backup::testing::fake::{FakeIncus, Fault, Series};
 use rstest::rstest;
 use tempfile::TempDir;
 
-use crate::lab::{Ran, command, program, program_for};
+use crate::lab::{Bare as _, Ran, command, kill, program, program_for};
 
 /// A fake server and a target.
 pub struct World {
     pub incus: FakeIncus,
+    /// Before the folder, whose name tells which guards are meant.
+    _guards: Guards,
     pub folder: TempDir,
+}
+
+/// Ends the guards of paused instances at last: what was killed leaves them, and they wait ten minutes
+/// for a server that does not come back here.
+struct Guards(PathBuf);
+
+impl Drop for Guards {
+    fn drop(&mut self) {
+        let folder = format!("INCUS_DIR={}\0", self.0.display());
+        for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let read = |file: &str| std::fs::read(process.path().join(file)).unwrap_or_default();
+            let has = |bytes: &[u8], text: &[u8]| bytes.windows(text.len()).any(|it| it == text);
+            if !has(&read("cmdline"), b"--guard-paused-instances")
+                || !has(&read("environ"), folder.as_bytes())
+            {
+                continue;
+            }
+            if let Some(pid) = process.file_name().to_str().and_then(|it| it.parse().ok()) {
+                kill(pid, "KILL");
+            }
+        }
+    }
 }
 
 impl World {
     pub fn new(series: Series) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let incus = FakeIncus::start(folder.path(), series).unwrap();
-        Self { incus, folder }
+        let guards = Guards(folder.path().to_owned());
+        Self {
+            incus,
+            _guards: guards,
+            folder,
+        }
     }
 
     /// A server with the container `web`, running on a pool of this driver, with a snapshot.
@@ -55,7 +84,7 @@ impl World {
         let mut command = command(program_for(kind));
         command
             .args(arguments)
-            .env_clear()
+            .bare()
             .env("INCUS_DIR", self.folder.path())
             .env("INCUS_CONF", self.folder.path().join("none"))
             .env("INCUS_BACKUP_TARGET", target);
@@ -515,7 +544,7 @@ fn bad_input_names_the_thing_and_the_cause(
 fn a_daemon_that_does_not_run_is_told_with_its_socket_and_a_hint() {
     let world = World::with_web(Series::Lts60, "dir");
     let mut command = command(program());
-    command.args(["create", "web", "--yes"]).env_clear();
+    command.args(["create", "web", "--yes"]).bare();
     command.env("INCUS_SOCKET", world.folder.path().join("nothing"));
     command.env("INCUS_CONF", world.folder.path());
     command.env(
@@ -555,7 +584,7 @@ fn a_socket_without_permission_is_told() {
     let mut command = command(&copy);
     command
         .args(["create", "web", "--yes"])
-        .env_clear()
+        .bare()
         .uid(65534)
         .gid(65534)
         .current_dir("/");

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use incus_backup::testing::fake::{FakeIncus, Fault, Series};
 use tempfile::TempDir;
 
-use crate::lab::{Ran, command};
+use crate::lab::{Bare as _, Ran, command};
 
 struct World {
     incus: FakeIncus,
@@ -27,7 +27,7 @@ impl World {
         let mut command = command(env!("CARGO_BIN_EXE_incus-backup-config"));
         command
             .args(arguments)
-            .env_clear()
+            .bare()
             .env("INCUS_DIR", self.folder.path())
             .env("INCUS_CONF", self.folder.path().join("none"))
             .env(

@@ -8,7 +8,7 @@ use rstest::rstest;
 use serde_json::Value;
 
 use crate::fake::World;
-use crate::lab::{Ran, command};
+use crate::lab::{Bare as _, Ran, command};
 
 /// A server with the container `web`, and versions of it that were made at these seconds.
 struct History {
@@ -67,7 +67,7 @@ impl History {
         let mut command = command(program);
         command
             .args(arguments)
-            .env_clear()
+            .bare()
             .env("TZ", "UTC")
             .env("INCUS_CONF", self.world.folder.path().join("conf"))
             .env(
@@ -251,6 +251,25 @@ fn prune_clears_what_a_killed_run_left_and_says_so() {
         "{}",
         ran.stderr
     );
+    assert_eq!(history.versions(), DAYS[..1]);
+}
+
+/// A first backup that was killed leaves a source without any version.
+#[test]
+fn prune_clears_a_source_that_holds_nothing_but_what_a_killed_run_left() {
+    let history = History::of(&DAYS[..1]);
+    let resource = history.world.root().join("other/instances/default/db");
+    let partial = resource.join(".partial-20260102T000000Z-0badcafe");
+    fs::create_dir_all(&partial).unwrap();
+    let entered = history.world.root().join("fake/source.json");
+    fs::copy(entered, history.world.root().join("other/source.json")).unwrap();
+    let only = ["--keep-last", "1", "--yes", "--type", "instance"];
+    history.prune(&only).exits(0);
+    assert!(partial.exists(), "what is chosen is of another source");
+    let ran = history.prune(&["--keep-last", "1", "--yes"]).exits(0);
+    assert!(!partial.exists(), "{}", ran.stderr);
+    let said = "removed 1 unfinished versions and files of `other`";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
     assert_eq!(history.versions(), DAYS[..1]);
 }
 

@@ -72,6 +72,19 @@ pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
+/// A command that is told nothing but what a test tells it.
+pub trait Bare {
+    /// Takes the environment away of whoever runs the tests; but where coverage is measured it is.
+    fn bare(&mut self) -> &mut Self;
+}
+
+impl Bare for Command {
+    fn bare(&mut self) -> &mut Self {
+        self.env_clear();
+        self.envs(variable("LLVM_PROFILE_FILE").map(|file| ("LLVM_PROFILE_FILE", file)))
+    }
+}
+
 /// Sends a signal; tells whether it could. No program is run: a small Debian has no `kill`.
 pub fn kill(pid: u32, name: &str) -> bool {
     use rustix::process::{Pid, Signal, kill_process};

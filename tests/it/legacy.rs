@@ -13,7 +13,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::fake::World;
-use crate::lab::{Ran, command};
+use crate::lab::{Bare as _, Ran, command};
 
 const VERSION: &str = "20250914T121314Z";
 const OLDER: &str = "20250913T121314Z";
@@ -87,7 +87,7 @@ impl Old {
         let target = format!("dir:{}", self.world.root().display());
         command
             .args(arguments)
-            .env_clear()
+            .bare()
             .env("INCUS_CONF", self.world.folder.path().join("conf"))
             .env("INCUS_BACKUP_TARGET", target);
         Ran::of(&command.output().unwrap())
@@ -388,7 +388,7 @@ fn both_layouts_stand_side_by_side() {
     let mut prune = command(env!("CARGO_BIN_EXE_incus-backup-prune"));
     prune
         .args(["--keep-last", "1", "--yes", "-f", "json"])
-        .env_clear()
+        .bare()
         .env("INCUS_CONF", old.world.folder.path().join("conf"))
         .env(
             "INCUS_BACKUP_TARGET",

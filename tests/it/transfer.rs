@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::fake::World;
-use crate::lab::{Ran, command, program_for};
+use crate::lab::{Bare as _, Ran, command, program_for};
 use crate::restic::{self, Repository};
 
 /// A target that is copied from or to.
@@ -92,7 +92,7 @@ impl Site {
         let mut command = command(program_for(kind));
         command
             .args(arguments)
-            .env_clear()
+            .bare()
             .env("INCUS_DIR", self.world.folder.path())
             .env("INCUS_CONF", self.world.folder.path().join("none"))
             .envs(self.from.environment())

@@ -3,13 +3,13 @@
 use incus_backup::testing::fake::{Fault, Series};
 
 use crate::fake::World;
-use crate::lab::{Ran, command};
+use crate::lab::{Bare as _, Ran, command};
 
 fn all(world: &World, arguments: &[&str]) -> Ran {
     let mut command = command(env!("CARGO_BIN_EXE_incus-backup-all"));
     command
         .args(arguments)
-        .env_clear()
+        .bare()
         .env("INCUS_DIR", world.folder.path())
         .env("INCUS_CONF", world.folder.path().join("none"))
         .env(

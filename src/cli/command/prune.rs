@@ -16,7 +16,7 @@ use crate::plan::Report;
 use crate::prune::{self, Request};
 use crate::retention::Rules;
 use crate::settings::Settings;
-use crate::target::Target;
+use crate::target::{Stored, Target};
 
 /// Removes what no rule keeps.
 pub(in crate::cli) async fn prune(context: &Context, args: Prune) -> Result<Exit, CommandError> {
@@ -34,7 +34,7 @@ pub(in crate::cli) async fn prune(context: &Context, args: Prune) -> Result<Exit
         now: Version::now().timestamp(),
         zone: TimeZone::system(),
     };
-    let own = |stored: &crate::target::Stored| {
+    let own = |stored: &Stored| {
         stored
             .manifest
             .as_ref()
@@ -43,10 +43,7 @@ pub(in crate::cli) async fn prune(context: &Context, args: Prune) -> Result<Exit
     if request.says_nothing() && !stored.iter().any(own) {
         return Err(CommandError::NoRules);
     }
-    let sources: BTreeSet<SourceName> = stored
-        .iter()
-        .map(|stored| stored.id.source.clone())
-        .collect();
+    let sources = looked_at(&target, &args, &stored).await?;
     let plan = prune::plan(&request, &stored);
     let question = match plan.rows().filter(|row| row.action.changes()).count() {
         1 => "Remove 1 version?".to_owned(),
@@ -66,6 +63,30 @@ pub(in crate::cli) async fn prune(context: &Context, args: Prune) -> Result<Exit
     let report = blocking(move || prune::apply(&pruned, approved, &cancel)).await?;
     clear(context, target, sources).await?;
     report::write(context, &report, &args.rows)
+}
+
+/// The sources that are looked at: where everything is, also those that hold nothing but what ended
+/// processes left.
+async fn looked_at(
+    target: &Arc<dyn Target>,
+    args: &Prune,
+    stored: &[Stored],
+) -> Result<BTreeSet<SourceName>, CommandError> {
+    let chosen = &args.chosen;
+    if !chosen.names.is_empty() || chosen.kind.is_some() || chosen.project.is_some() {
+        let sources = stored.iter().map(|stored| stored.id.source.clone());
+        return Ok(sources.collect());
+    }
+    match &chosen.source.from {
+        Some(source) => Ok(BTreeSet::from([source.clone()])),
+        None => {
+            let target = target.clone();
+            Ok(blocking(move || target.sources())
+                .await??
+                .into_iter()
+                .collect())
+        }
+    }
 }
 
 /// Removes what ended processes left beside the versions.

@@ -11,7 +11,7 @@ use incus_backup::testing::fake::{FakeIncus, Series};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::lab::{Ran, command, lab, program, unique, variable};
+use crate::lab::{Bare as _, Ran, command, lab, program, unique, variable};
 use crate::restic::{self, Repository};
 
 /// An answer of the API.
@@ -346,7 +346,7 @@ impl World {
         command.args(arguments);
         if self.fake.is_some() {
             command
-                .env_clear()
+                .bare()
                 .env("INCUS_DIR", self.folder.path())
                 .env("INCUS_CONF", self.folder.path().join("none"));
         }
