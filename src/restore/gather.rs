@@ -13,7 +13,7 @@ use crate::incus::{Client, Instance, Project};
 use crate::model::{Bytes, InstanceName, InstanceType, PoolName, ProjectName, ResourceId};
 use crate::plan::Coming;
 use crate::target::{Stored, StoredId, Target};
-use crate::temporary::is_marked;
+use crate::temporary::{is_marked, returning_instances};
 
 /// What a plan is made from.
 #[derive(Debug, Default)]
@@ -219,10 +219,18 @@ async fn server(
         limits: Limits::of(project, client),
         ..Server::default()
     };
-    for instance in client.instances(&project.name).await? {
-        server
-            .instances
-            .insert(instance.name.clone(), existence(&instance));
+    let instances = client.instances(&project.name).await?;
+    for instance in &instances {
+        let name = instance.name.clone();
+        server.instances.insert(name, existence(instance));
+    }
+    // What a killed replacement set aside has its name again before this plan is applied.
+    for (name, aside, running) in returning_instances(&instances) {
+        let back = Existence {
+            running,
+            ..existence(aside)
+        };
+        server.instances.insert(name, back);
     }
     for profile in client.profiles(&project.name).await? {
         let devices = profile.raw["devices"].as_object();

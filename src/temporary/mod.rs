@@ -13,6 +13,7 @@ mod permit;
 mod project;
 mod reattach;
 mod remedy;
+mod returning;
 mod sweep;
 mod volume;
 mod volume_sweep;
@@ -23,14 +24,15 @@ pub use change::{
 };
 pub use guard::{GuardError, GuardProgram, guard};
 pub use mark::{
-    InvalidMark, MARK_KEYS, Mark, Role, backup_name, instance_name, is_left_over_backup, is_marked,
-    is_of_a_mark, is_passing, project_name, remember_identity, volume_name,
+    InvalidMark, MARK_KEYS, Mark, Role, instance_name, is_left_over, is_marked, is_of_a_mark,
+    is_passing, owned_name, project_name, remember_identity, volume_name,
 };
 pub use pause::{Pause, PauseError};
 pub use permit::{before, close_project, is_of_easing, open_project, takes_volatile_keys, uneased};
 pub use project::{create_project, owner_of_drill, remove_project, sweep_projects};
 pub use reattach::{InstanceAt, Reattach, VolumeAt, repoint};
 pub use remedy::{Found, Remedy, remedies};
+pub use returning::{returning_instances, returning_volumes};
 pub use sweep::sweep;
 pub use volume::{EditableVolume, delete_volume, edit_volume, rename_volume, unmark_volume};
 pub use volume_sweep::sweep_volumes;

@@ -13,6 +13,7 @@ use crate::incus::{Attachments, Client, Mounter};
 use crate::model::{PoolName, ProjectName, ResourceId, ResourceName};
 use crate::plan::Coming;
 use crate::target::{Stored, Target};
+use crate::temporary::returning_volumes;
 
 /// What a plan is made from.
 #[derive(Debug, Default)]
@@ -117,7 +118,24 @@ async fn existing(
 ) -> Result<(), RestoreError> {
     let pools: Vec<PoolName> = facts.pools.keys().cloned().collect();
     for pool in pools {
-        for volume in client.volumes(&pool, home).await? {
+        let volumes = client.volumes(&pool, home).await?;
+        // What a killed replacement set aside has its name again before this plan is applied.
+        for (name, aside, mounters) in returning_volumes(&volumes, home) {
+            let mut found = ExistingVolume {
+                mounters: attachments.mounters(home, &pool, &name),
+                member: aside.member(),
+                of_the_server: false,
+            };
+            found.mounters.retain(|mounter| {
+                let same =
+                    |it: &Mounter| (&it.project, &it.name) == (&mounter.project, &mounter.name);
+                !mounters.iter().any(same)
+            });
+            found.mounters.extend(mounters);
+            let key = (home.clone(), pool.clone(), name);
+            facts.volumes.insert(key, found);
+        }
+        for volume in volumes {
             let found = ExistingVolume {
                 mounters: attachments.mounters(home, &pool, &volume.name),
                 member: volume.member(),
