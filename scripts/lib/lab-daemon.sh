@@ -55,7 +55,7 @@ launch_daemon() { # HOME
     incusd=$(incusd_path) || die "incusd is not installed"
     getent group incus-admin >/dev/null && options+=(--group incus-admin)
     env -u INCUS_SOCKET -u INCUS_REMOTE -u INCUS_PROJECT -u INCUS_CONF INCUS_DIR="$home/incus" \
-      setsid "$incusd" --logfile "$home/incusd.log" "${options[@]}" </dev/null >>"$home/incusd.out" 2>&1 7<&- 9>&- &
+      setsid "$incusd" --logfile "$home/incusd.log" "${options[@]}" </dev/null >>"$home/incusd.out" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
     disown
   fi
 }

@@ -12,7 +12,7 @@ use crate::archive::Passage;
 use crate::incus::{BackupRequest, Exportable, OperationError};
 use crate::model::Version;
 use crate::progress::{Cancel, Task};
-use crate::temporary::{backup_name, is_left_over_backup};
+use crate::temporary::{is_left_over, owned_name};
 
 /// The extension of servers that stream exports.
 const STREAMS: &str = "direct_backup";
@@ -103,7 +103,7 @@ impl Export<'_> {
         &self,
         sink: Sink<StoredArchive<C>>,
     ) -> Result<StoredArchive<C>, BackupError> {
-        let name = backup_name(&self.context.owner);
+        let name = owned_name(&self.context.owner);
         if let Err(error) = self.make_and_download(&name, &sink).await {
             let _ = self.delete(&name).await;
             return Err(sink.abandon().await.unwrap_or(error));
@@ -274,7 +274,7 @@ impl Export<'_> {
             return Ok(());
         }
         for name in client.backups(self.what).await? {
-            if is_left_over_backup(&name) {
+            if is_left_over(&name) {
                 self.delete(&name).await?;
             }
         }

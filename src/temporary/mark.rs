@@ -180,21 +180,22 @@ pub fn volume_name(run: &RunId, number: usize) -> Result<ResourceName, InvalidNa
     format!("{PREFIX}{}-{number}", run.short()).parse()
 }
 
-/// The name of a server-side backup that a process makes: one that it has not given before.
+/// The name of what a process makes on a server and what has no configuration to say whose it is, a backup
+/// or a key of a bucket: one that it has not given before.
 ///
 /// The server tells the backups that it keeps apart by the instance's name, but not by its project
 /// (`instances_backups`, seen on 6.0.4 and 7.0.2): two of one name, of instances of one name in two
 /// projects, cannot be there at once.
-pub fn backup_name(owner: &Owner) -> String {
+pub fn owned_name(owner: &Owner) -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(1);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("{PREFIX}{}-{number}", owner.tag())
 }
 
-/// Whether a server-side backup was made by a process of this machine that has ended.
+/// Whether something of such a name was made by a process of this machine that has ended.
 ///
 /// Those of other machines are left to their expiry.
-pub fn is_left_over_backup(name: &str) -> bool {
+pub fn is_left_over(name: &str) -> bool {
     let tag = name
         .strip_prefix(PREFIX)
         .and_then(|rest| rest.rsplit_once('-'))
@@ -257,15 +258,15 @@ mod tests {
     #[test]
     fn a_backup_of_this_process_is_not_left_over() {
         let owner = Owner::current(&RunId::begin());
-        let name = backup_name(&owner);
-        assert_ne!(name, backup_name(&owner));
-        assert!(!is_left_over_backup(&name));
+        let name = owned_name(&owner);
+        assert_ne!(name, owned_name(&owner));
+        assert!(!is_left_over(&name));
         // The start of the process, the last but one, tells it from a later one with its id.
         let mut parts: Vec<&str> = name.split('-').collect();
         let start = parts.len() - 2;
         parts[start] = "1";
-        assert!(is_left_over_backup(&parts.join("-")));
-        assert!(!is_left_over_backup("nightly"));
+        assert!(is_left_over(&parts.join("-")));
+        assert!(!is_left_over("nightly"));
     }
 
     #[test]

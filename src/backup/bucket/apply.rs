@@ -16,6 +16,7 @@ use crate::model::Version;
 use crate::plan::{Approved, Outcome, Report};
 use crate::progress::Task;
 use crate::target::Stored;
+use crate::temporary::is_left_over;
 
 /// Backs up what the plan names. One that fails does not stop the others.
 pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
@@ -44,6 +45,7 @@ async fn back_up(context: &Context, work: &Work, task: &dyn Task) -> Result<Stor
         task,
     };
     export.delete_left_over().await?;
+    take_back_keys(context, work).await?;
     let mut tries = context.options.retries;
     loop {
         match attempt(context, work, &export).await {
@@ -56,6 +58,21 @@ async fn back_up(context: &Context, work: &Work, task: &dyn Task) -> Result<Stor
             result => return result,
         }
     }
+}
+
+/// Takes away the keys that killed restores of this machine lent to the bucket.
+async fn take_back_keys(context: &Context, work: &Work) -> Result<(), BackupError> {
+    let client = &context.client;
+    for key in client.bucket_keys(&work.what).await? {
+        if is_left_over(&key.name) {
+            client.delete_bucket_key(&work.what, &key.name).await?;
+            context.progress.warn(&format!(
+                "deleted key `{}` of bucket `{}`, left behind by an earlier run",
+                key.name, work.what
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Looks again: the world may have moved since the plan was made.

@@ -6,6 +6,7 @@ use crate::backup::gather::{backups_allowed, projects};
 use crate::backup::{BackupError, Options, Scope};
 use crate::incus::{Bucket, Client, Exportable, Pool, Project};
 use crate::model::{Kind, ResourceId, Subject};
+use crate::temporary::is_left_over;
 
 /// The extension of servers that export buckets.
 pub(super) const EXPORTS: &str = "storage_bucket_backup";
@@ -112,7 +113,9 @@ async fn candidate(
     bucket: &Bucket,
 ) -> Result<Candidate, BackupError> {
     let what = bucket.exportable(&pool.name);
-    let keys = client.bucket_keys(&what).await?;
+    let mut keys = client.bucket_keys(&what).await?;
+    // What a killed restore lent it goes before it is backed up.
+    keys.retain(|key| !is_left_over(&key.name));
     let (home, name) = (project.name.clone(), bucket.name.clone());
     Ok(Candidate {
         id: ResourceId::in_pool(Kind::Bucket, home, pool.name.clone(), name),

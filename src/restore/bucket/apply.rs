@@ -12,6 +12,7 @@ use crate::plan::{Approved, Failure, Outcome, Report, Row};
 use crate::progress::Task;
 use crate::restore::import::{Importing, remove};
 use crate::restore::{Context, RestoreError};
+use crate::temporary::owned_name;
 
 /// Restores what the plan names. One that fails does not stop the others.
 pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
@@ -56,9 +57,7 @@ async fn restore(context: &Context, work: &Work, task: &Arc<dyn Task>) -> Result
     if work.local && !is_served(context).await? {
         return Err(RestoreError::NotServed(work.to.clone()));
     }
-    let lent = work
-        .lend
-        .then(|| format!("incus-backup-tmp-{}", context.run.short()));
+    let lent = work.lend.then(|| owned_name(&context.owner));
     let edit = Rekeying {
         relocation: Relocation {
             name: Some(work.to.name().clone()),
@@ -79,17 +78,34 @@ async fn restore(context: &Context, work: &Work, task: &Arc<dyn Task>) -> Result
         },
         task,
     };
-    importing
+    let imported = importing
         .run(move |withhold| Pass::new(withhold, Some(Box::new(edit))))
-        .await?;
-    if let Some(name) = lent
-        && let Err(error) = client.delete_bucket_key(&work.to, &name).await
-    {
+        .await;
+    let Some(name) = lent else {
+        return imported.map(drop);
+    };
+    let taken_back = match imported {
+        Ok(_) => client.delete_bucket_key(&work.to, &name).await,
+        // It may be there all the same, where only the answer was lost: by its key it is this run's.
+        Err(error) if has_key(context, work, &name).await => {
+            remove(context, &work.to).await?;
+            return Err(error);
+        }
+        Err(error) => return Err(error),
+    };
+    if let Err(error) = taken_back {
         // Nothing but this import stands under the name: what is not whole does not stay.
         remove(context, &work.to).await?;
         return Err(error.into());
     }
     Ok(())
+}
+
+/// Whether the bucket is there with this key. Where that cannot be told, whoever backs it up next takes
+/// the key away.
+async fn has_key(context: &Context, work: &Work, name: &str) -> bool {
+    let keys = context.client.bucket_keys(&work.to).await;
+    keys.is_ok_and(|keys| keys.iter().any(|key| key.name == name))
 }
 
 async fn is_served(context: &Context) -> Result<bool, RestoreError> {
