@@ -142,6 +142,8 @@ pub struct ImageUpload {
     pub filename: String,
     /// What divides its two files; none for one.
     pub framing: Option<Framing>,
+    /// The alias that it comes with; nothing in it needs an escape.
+    pub alias: String,
 }
 
 impl Client {
@@ -231,7 +233,8 @@ impl Client {
         let mut post = Request::new(Method::POST, &["images"], action.clone())
             .project(project)
             .header("content-type", &kind)
-            .header("x-incus-fingerprint", &upload.content.to_string());
+            .header("x-incus-fingerprint", &upload.content.to_string())
+            .header("x-incus-aliases", &format!("alias={}", upload.alias));
         // A header takes no other characters; the name says nothing that is needed.
         let plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
         if !upload.filename.is_empty() && upload.filename.bytes().all(plain) {
@@ -316,6 +319,13 @@ impl Client {
         let request = Request::new(Method::PUT, &segments, action).project(project);
         let body = json!({ "description": description, "target": target });
         self.exchange(&request.json(body)).await.map(drop)
+    }
+
+    /// Deletes an alias, and not its image.
+    pub async fn delete_alias(&self, project: &ProjectName, name: &str) -> Result<(), Error> {
+        let action = format!("delete image alias `{name}`");
+        let request = Request::new(Method::DELETE, &["images", "aliases", name], action);
+        self.exchange(&request.project(project)).await.map(drop)
     }
 }
 

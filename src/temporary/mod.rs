@@ -7,6 +7,7 @@
 
 mod change;
 mod guard;
+mod image_sweep;
 mod mark;
 mod pause;
 mod permit;
@@ -23,6 +24,8 @@ pub use change::{
     stop, unmark,
 };
 pub use guard::{GuardError, GuardProgram, guard};
+pub use image_sweep::{is_coming, is_unfinished, sweep_images};
+use mark::is_temporary;
 pub use mark::{
     InvalidMark, MARK_KEYS, Mark, Role, instance_name, is_left_over, is_marked, is_of_a_mark,
     is_passing, owned_name, project_name, remember_identity, volume_name,

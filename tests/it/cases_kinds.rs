@@ -137,8 +137,10 @@ impl Case for Image {
     fn next_run(self, world: &World, what: &str) -> Vec<String> {
         match self {
             Self::Create => must(world, "image", &["create"], what),
-            // What was killed between the files and what is said of them is brought into line.
-            Self::Restore | Self::Update => must(world, "image", &["restore", "--replace"], what),
+            // What was killed between the files and what is said of them is no image yet.
+            Self::Restore => must(world, "image", &["restore", "--skip-existing"], what),
+            // What was brought into line by half is brought into line.
+            Self::Update => must(world, "image", &["restore", "--replace"], what),
         }
         ours(world)
     }
@@ -422,11 +424,8 @@ impl Case for Whole {
         match self {
             Self::Create => must(world, "all", &["create"], what),
             // What is there already is not touched.
-            // What was killed between the files of an image and its aliases is brought into line.
-            Self::Restore => {
-                must(world, "all", &["restore", "--skip-existing"], what);
-                must(world, "image", &["restore", "--replace"], what);
-            }
+            // What is there already is not touched.
+            Self::Restore => must(world, "all", &["restore", "--skip-existing"], what),
         }
         let mut found = ours(world);
         let state = world.incus.state();

@@ -7,6 +7,7 @@ use crate::backup::BackupError;
 use crate::incus::{Client, Image};
 use crate::model::{ProjectName, Sha256, SourceName};
 use crate::target::{State, Stored};
+use crate::temporary::is_coming;
 
 /// What a plan is made from.
 #[derive(Debug, Default)]
@@ -77,6 +78,10 @@ pub async fn gather(
             add_named(&mut facts, (&home, seen_from), &images, asked);
         }
     }
+    // What some restore has not finished is no image yet.
+    facts
+        .candidates
+        .retain(|candidate| !is_coming(&candidate.image));
     for candidate in &facts.candidates {
         let image = &candidate.image;
         let mut holding: Vec<Stored> = stored

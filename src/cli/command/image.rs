@@ -18,6 +18,7 @@ use crate::plan::Report;
 use crate::restore::image as restore_image;
 use crate::restore::{Existing, Mapping, Selection};
 use crate::target::{Filter, Stored};
+use crate::temporary::sweep_images;
 
 /// Which images a command means.
 enum Meant {
@@ -89,6 +90,7 @@ pub(in crate::cli) async fn create(
         .await?;
     let entered = (target.clone(), source.clone());
     blocking(move || entered.0.enter_source(&entered.1)).await??;
+    sweep_all_images(context, &client).await?;
     let run = backup::Context {
         client: Arc::new(client),
         target,
@@ -126,6 +128,17 @@ pub(super) async fn stored_images(place: &Place) -> Result<Vec<Stored>, CommandE
     };
     let target = target.clone();
     Ok(blocking(move || target.versions(&filter)).await??)
+}
+
+/// Deletes what killed restores left unfinished, in whatever project.
+pub(super) async fn sweep_all_images(
+    context: &Context,
+    client: &Client,
+) -> Result<(), CommandError> {
+    let projects = client.projects().await?.into_iter();
+    let homes = projects.map(|project| project.home_of_images()).collect();
+    let swept = sweep_images(client, &homes, &*context.progress).await;
+    swept.map_err(CommandError::Sweep)
 }
 
 /// Brings images back.
@@ -190,6 +203,7 @@ pub(in crate::cli) async fn restore(
         }
         Agreed::Approved(approved) => approved,
     };
+    sweep_all_images(context, &client).await?;
     let run = crate::restore::Context {
         client: Arc::new(client),
         target,

@@ -77,16 +77,12 @@ async fn looked_at(
         let sources = stored.iter().map(|stored| stored.id.source.clone());
         return Ok(sources.collect());
     }
-    match &chosen.source.from {
-        Some(source) => Ok(BTreeSet::from([source.clone()])),
-        None => {
-            let target = target.clone();
-            Ok(blocking(move || target.sources())
-                .await??
-                .into_iter()
-                .collect())
-        }
+    if let Some(source) = &chosen.source.from {
+        return Ok(BTreeSet::from([source.clone()]));
     }
+    let target = target.clone();
+    let all = blocking(move || target.sources()).await??;
+    Ok(all.into_iter().collect())
 }
 
 /// Removes what ended processes left beside the versions.

@@ -83,6 +83,8 @@ pub(in crate::cli) async fn restore(
     {
         Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
         Agreed::Nothing(plan) => {
+            // What an earlier run left of what is there already is this run's to put right.
+            sweep_both(context, &client, &projects).await?;
             let report = Report::of_rest(plan.rows());
             let exit = match exit_of_report(&report) {
                 Exit::Failed if damaged => Exit::Damaged,

@@ -15,6 +15,7 @@ use crate::progress::{Cancel, Task};
 use crate::restore::send::Upload;
 use crate::restore::{Context, RestoreError};
 use crate::target::Opened;
+use crate::temporary::owned_name;
 
 /// Restores what the plan names. One that fails does not stop the others.
 pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
@@ -66,8 +67,14 @@ async fn restore(context: &Context, work: &Work, task: &Arc<dyn Task>) -> Result
     if client.image(&work.project, &work.content).await?.is_some() {
         return Err(RestoreError::ImageTaken(work.content));
     }
-    upload(context, work, (opened, &record), task).await?;
-    if let Err(error) = finish(client, work, &record, &*context.progress).await {
+    // Until all is said of it the image has an alias of this run's: see `sweep_images`.
+    let mark = owned_name(&context.owner);
+    upload(context, work, (opened, &record, &mark), task).await?;
+    let finished = async {
+        finish(client, work, &record, &*context.progress).await?;
+        Ok(client.delete_alias(&work.project, &mark).await?)
+    };
+    if let Err(error) = finished.await {
         remove(context, work).await?;
         return Err(error);
     }
@@ -92,7 +99,7 @@ async fn open(context: &Context, work: &Work) -> Result<(Box<dyn Opened>, Image)
 async fn upload(
     context: &Context,
     work: &Work,
-    (opened, record): (Box<dyn Opened>, &Image),
+    (opened, record, mark): (Box<dyn Opened>, &Image, &str),
     task: &Arc<dyn Task>,
 ) -> Result<(), RestoreError> {
     let manifest = opened.manifest().clone();
@@ -109,6 +116,7 @@ async fn upload(
         content: work.content,
         filename: record.filename.clone(),
         framing: framing.clone(),
+        alias: mark.to_owned(),
     };
     let sending = Sending {
         opened,

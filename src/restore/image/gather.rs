@@ -8,6 +8,7 @@ use crate::model::{ProjectName, ResourceId, Sha256};
 use crate::plan::Coming;
 use crate::restore::{RestoreError, Selection};
 use crate::target::{State, Stored};
+use crate::temporary::is_unfinished;
 
 /// What a plan is made from.
 #[derive(Debug, Default)]
@@ -135,6 +136,10 @@ async fn server(client: &Client, home: ProjectName) -> Result<Server, RestoreErr
         home,
     };
     for image in client.images(&server.home).await? {
+        // It is deleted before this plan is applied.
+        if is_unfinished(&image) {
+            continue;
+        }
         server.images.insert(image.fingerprint);
         let names = image.aliases().iter().map(|alias| alias.name.clone());
         let aliases = names.map(|name| (name, image.fingerprint));

@@ -123,12 +123,16 @@ pub(super) fn answer(state: &mut State, asked: &Asked, rest: &[&str]) -> Answer 
         }
         (method, ["aliases", name]) => {
             let name = (*name).to_owned();
-            let Some(alias) = state.image_aliases.get_mut(&(home, name.clone())) else {
+            let Some(alias) = state.image_aliases.get_mut(&(home.clone(), name.clone())) else {
                 return Answer::error(404, "Image alias not found");
             };
             if method == "PUT" {
                 let body = asked.json();
                 *alias = (text(&body["target"]), text(&body["description"]));
+            }
+            if method == "DELETE" {
+                state.image_aliases.remove(&(home, name));
+                return Answer::sync(Value::Null);
             }
             let kind = "container";
             Answer::tagged(

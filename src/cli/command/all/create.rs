@@ -1,12 +1,11 @@
 //! `create`.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::create::known;
 use super::super::image::stored_images;
 use super::super::report;
-use super::super::volume::sweep_both;
+use super::sweep::sweep_everything;
 use crate::backup::{
     self, GroupWork, Options, Pausing, Request, Scope, VolumeRequest, VolumeWork, bucket, image,
 };
@@ -17,7 +16,7 @@ use crate::cli::failure::CommandError;
 use crate::cli::{guard, names};
 use crate::config::{self, CreateContext, Reading};
 use crate::incus::Client;
-use crate::model::{Kind, ProjectName, SourceName};
+use crate::model::{Kind, SourceName};
 use crate::plan::{Approved, Outcome, Plan, Report};
 
 /// What one step of the whole plan needs.
@@ -81,9 +80,7 @@ pub(in crate::cli) async fn create(
         .await?;
     let entered = (target.clone(), source.clone());
     blocking(move || entered.0.enter_source(&entered.1)).await??;
-    let projects = client.projects().await?.into_iter();
-    let projects: BTreeSet<ProjectName> = projects.map(|project| project.name).collect();
-    sweep_both(context, &client, &projects).await?;
+    sweep_everything(context, &client).await?;
     let run = backup::Context {
         client: Arc::new(client),
         target,

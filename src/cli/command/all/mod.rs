@@ -3,6 +3,7 @@
 mod create;
 mod list;
 mod restore;
+mod sweep;
 
 pub(in crate::cli) use create::create;
 pub(in crate::cli) use list::list;

@@ -7,7 +7,7 @@ use super::super::config::pick_readable;
 use super::super::report;
 use super::super::restore::renamed;
 use super::super::source::{sources, stored_of};
-use super::super::volume::sweep_both;
+use super::sweep::sweep_everything;
 use crate::cli::args::RestoreAll;
 use crate::cli::context::{Agreed, Context, parallel, source_of};
 use crate::cli::exit::Exit;
@@ -76,15 +76,15 @@ pub(in crate::cli) async fn restore(
     {
         Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
         Agreed::Nothing(plan) => {
+            // What an earlier run left of what is there already is this run's to put right.
+            sweep_everything(context, &sides.client).await?;
             let report = Report::of_rest(plan.rows());
             return report::finish(context, (&sides.target, &sides.source), &report, &args.rows)
                 .await;
         }
         Agreed::Approved(approved) => approved,
     };
-    let projects = sides.client.projects().await?.into_iter();
-    let projects: BTreeSet<ProjectName> = projects.map(|project| project.name).collect();
-    sweep_both(context, &sides.client, &projects).await?;
+    sweep_everything(context, &sides.client).await?;
     let run = restore::Context {
         client: sides.client.clone(),
         target: sides.target.clone(),

@@ -50,6 +50,8 @@ pub(in crate::cli) async fn restore(
     {
         Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
         Agreed::Nothing(plan) => {
+            // What an earlier run left of what is there already is this run's to put right.
+            sweep_both(context, &client, &projects(&facts)).await?;
             let exit = report::write(context, &Report::of_rest(plan.rows()), &args.rows)?;
             return Ok(if damaged && exit == Exit::Failed {
                 Exit::Damaged
