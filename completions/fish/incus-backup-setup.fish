@@ -32,6 +32,7 @@ complete -c incus-backup-setup -n "__fish_incus_backup_setup_needs_command" -l d
 complete -c incus-backup-setup -n "__fish_incus_backup_setup_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-setup -n "__fish_incus_backup_setup_needs_command" -s V -l version -d 'Print version'
 complete -c incus-backup-setup -n "__fish_incus_backup_setup_needs_command" -f -a "aliases" -d 'Make `incus backup …` run these programs'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_needs_command" -f -a "target" -d 'Make targets'
 complete -c incus-backup-setup -n "__fish_incus_backup_setup_needs_command" -f -a "copy" -d 'Copy stored versions from one target to another'
 complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and not __fish_seen_subcommand_from install remove rm print" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
 json\t'One JSON object a line'"
@@ -98,6 +99,22 @@ complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand al
 complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from print" -s v -l verbose -d 'Say more about what is done'
 complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from print" -l debug -d 'Log every request and decision'
 complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand aliases; and __fish_seen_subcommand_from print" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand target; and not __fish_seen_subcommand_from init" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand target; and not __fish_seen_subcommand_from init" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand target; and not __fish_seen_subcommand_from init" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand target; and not __fish_seen_subcommand_from init" -l debug -d 'Log every request and decision'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand target; and not __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand target; and not __fish_seen_subcommand_from init" -f -a "init" -d 'Make a place a backup target'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand target; and __fish_seen_subcommand_from init" -l lock-timeout -l retry-lock -d 'Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too' -r
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand target; and __fish_seen_subcommand_from init" -l log-format -d 'The form of progress, warnings and errors on standard error' -r -f -a "text\t'Text for people'
+json\t'One JSON object a line'"
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand target; and __fish_seen_subcommand_from init" -s n -l dry-run -d 'Show the plan and change nothing'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand target; and __fish_seen_subcommand_from init" -s y -l yes -d 'Do not ask'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand target; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Say nothing but errors and results'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand target; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Say more about what is done'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand target; and __fish_seen_subcommand_from init" -l debug -d 'Log every request and decision'
+complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand target; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand copy" -l from -d 'The target that is copied from: `dir:/absolute/path`, `restic:REPOSITORY`, or the name of a target in `backup.yml`' -r
 complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand copy" -l to -d 'The target that is copied to, which is made after asking where it is not there' -r
 complete -c incus-backup-setup -n "__fish_incus_backup_setup_using_subcommand copy" -l type -d 'Only this kind: instance, volume, bucket, image or config' -r

@@ -229,13 +229,25 @@ impl Context {
         choice: &TargetChoice,
         answers: &Answers,
     ) -> Result<Place, CommandError> {
+        let named = self.choice(choice)?.name.is_some();
+        match self.place_to_make(choice, answers).await? {
+            // A named one may be a disk that is not mounted: it is refused, not filled.
+            Place::Creatable(location) if named => Err(location.missing().into()),
+            place => Ok(place),
+        }
+    }
+
+    /// The target, or the place that is to become one, even if the settings name it.
+    pub(super) async fn place_to_make(
+        &self,
+        choice: &TargetChoice,
+        answers: &Answers,
+    ) -> Result<Place, CommandError> {
         let (chosen, access) = self.reach(choice, answers).await?;
-        let Chosen { location, name, .. } = chosen;
+        let location = chosen.location;
         let wanted = location.clone();
         match blocking(move || wanted.find(&access)).await?? {
             Found::Target(target) => Ok(Place::Target(target)),
-            // A named one may be a disk that is not mounted: it is refused, not filled.
-            Found::Creatable if name.is_some() => Err(location.missing().into()),
             Found::Creatable => Ok(Place::Creatable(location)),
         }
     }

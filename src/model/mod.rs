@@ -8,6 +8,7 @@
 //! let project: ProjectName = "web".parse::<InstanceName>().unwrap();
 //! ```
 
+mod age;
 mod check;
 mod component;
 mod compression;
@@ -20,6 +21,7 @@ mod resource;
 mod size;
 mod version;
 
+pub use age::{Age, InvalidAge};
 pub use check::{Check, CheckLevel, Checks, InvalidLevel};
 pub use component::{InvalidComponent, decode_component, encode_component};
 pub use compression::{CompressionChoice, InvalidCompression};

@@ -124,6 +124,22 @@ impl Row {
         self
     }
 
+    /// The resource that it is about, where it names one; an object of a configuration is none.
+    pub fn resource(&self) -> Option<ResourceId> {
+        if self.object.is_some() {
+            return None;
+        }
+        let (project, name) = match self.kind {
+            Kind::Config => return Some(ResourceId::config()),
+            _ => (self.project.clone()?, self.name.clone()?),
+        };
+        Some(match self.kind {
+            Kind::Instance => ResourceId::stored_instance(project, name),
+            Kind::Image => ResourceId::image(project, name),
+            kind => ResourceId::in_pool(kind, project, self.pool.clone()?, name),
+        })
+    }
+
     /// How messages name the resource: `POOL/NAME`, or its name, or its kind.
     pub fn subject(&self) -> String {
         if let Some(object) = &self.object {
@@ -179,5 +195,21 @@ pub(super) mod tests {
             r#"{"action":"create","type":"instance","project":"default","pool":null,"name":"web","object":null,"version":"20260131T235959Z","reason":"paused while 1.2 GiB are copied; snapshots are left out"}"#
         );
         assert_eq!(row.subject(), "web");
+    }
+
+    #[test]
+    fn a_row_names_the_resource_that_it_was_made_for() {
+        let project = ProjectName::default_project();
+        let name: ResourceName = "x".parse().unwrap();
+        let pool: PoolName = "tank".parse().unwrap();
+        for id in [
+            ResourceId::config(),
+            ResourceId::stored_instance(project.clone(), name.clone()),
+            ResourceId::image(project.clone(), name.clone()),
+            ResourceId::in_pool(Kind::Volume, project.clone(), pool.clone(), name.clone()),
+            ResourceId::in_pool(Kind::Bucket, project, pool, name),
+        ] {
+            assert_eq!(Row::new(Action::Create, &id).resource(), Some(id));
+        }
     }
 }

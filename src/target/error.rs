@@ -210,11 +210,11 @@ impl TargetError {
         match self {
             Self::Shared(error) | Self::DataStays(error) => error.hint(),
             Self::NoTarget(_) => Some(
-                "is its file system mounted? `create --target dir:/path` makes one, after asking"
+                "is its file system mounted? `incus-backup-setup target init` makes a new one"
                     .to_owned(),
             ),
             Self::NoRepository(_) => Some(
-                "is the address right? `create --target restic:…` makes one, after asking"
+                "is the address right? `incus-backup-setup target init` makes a new one"
                     .to_owned(),
             ),
             Self::Password(_) | Self::NoPassword(_) => Some(

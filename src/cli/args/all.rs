@@ -8,11 +8,13 @@ use jiff::Timestamp;
 use super::config::pool_source;
 use super::{Answers, List, Renamings, Rows, SourceChoice, TargetChoice, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
-use crate::model::{CompressionChoice, Kind};
+use crate::model::{Age, CompressionChoice, Kind};
 
 const LIST: &str = "Examples:
   incus-backup-all list
-  incus-backup-all list prod: --format json";
+  incus-backup-all list prod: --format json
+  incus-backup-all list --unprotected --max-age 26h
+  incus-backup-all list prod: --unprotected --max-age 8d --verified --format json";
 
 /// Back up a whole Incus server, and bring it back
 ///
@@ -45,9 +47,40 @@ pub enum AllVerb {
     Create(CreateAll),
     /// List stored versions of every kind
     #[command(visible_alias = "ls", after_help = LIST)]
-    List(List),
+    List(ListAll),
     /// Bring a whole server back, onto an empty one or what is left of it
     Restore(RestoreAll),
+}
+
+/// List stored versions of every kind, or what has no recent one
+///
+/// With --unprotected the server is asked what it holds, and every instance, custom volume and bucket,
+/// and the configuration, is listed that has no complete backup of the last 26 hours. That is a check
+/// for monitoring: the exit status is 4 where there is one, and 0 where there is none. What is left out
+/// of backups by `user.backup.exclude=true` does not count; images do not count either.
+#[derive(Debug, Args)]
+pub struct ListAll {
+    /// What is listed
+    #[command(flatten)]
+    pub list: List,
+    /// List what on the server has no recent backup, and exit with 4 where there is something
+    #[arg(long)]
+    pub unprotected: bool,
+    /// How old the newest backup may be: 90m, 26h, 7d, 2w
+    #[arg(
+        long,
+        value_name = "AGE",
+        default_value = "26h",
+        requires = "unprotected"
+    )]
+    pub max_age: Age,
+    /// Only backups count of which every checksum was found right (`incus-backup-verify --level full`)
+    #[arg(long, requires = "unprotected")]
+    pub verified: bool,
+    /// Only backups count of which a restored copy ran (`incus-backup-verify --level drill`); of what is
+    /// not drilled, which is all but instances, those that were verified
+    #[arg(long, requires = "unprotected", conflicts_with = "verified")]
+    pub drilled: bool,
 }
 
 /// Back up everything that a server holds

@@ -17,11 +17,12 @@ mod renamings;
 mod restore;
 mod setup;
 mod show;
+mod target;
 mod verify;
 mod volume;
 
 pub use aliases::{AliasVerb, InstallAliases, PrintAliases, RemoveAliases};
-pub use all::{All, AllVerb, CreateAll, RestoreAll};
+pub use all::{All, AllVerb, CreateAll, ListAll, RestoreAll};
 pub use bucket::{Bucket, BucketVerb, CreateBuckets, RestoreBuckets};
 pub use common::{
     Answers, Chosen, Output, ProjectScope, ReadAnswers, Rows, SourceChoice, TargetChoice, Verbosity,
@@ -42,5 +43,6 @@ pub use renamings::Renamings;
 pub use restore::{Renaming, Restore};
 pub use setup::{Copy, Setup, SetupVerb};
 pub use show::Show;
+pub use target::{InitTarget, TargetVerb};
 pub use verify::Verify;
 pub use volume::{CreateVolumes, RestoreVolumes, Volume, VolumeVerb};

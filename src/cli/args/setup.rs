@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use super::common::seconds;
-use super::{AliasVerb, Answers, Rows, Verbosity};
+use super::{AliasVerb, Answers, Rows, TargetVerb, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{CompressionChoice, Kind, ProjectName, SourceName, Version};
 
@@ -34,6 +34,9 @@ pub enum SetupVerb {
     /// Make `incus backup …` run these programs
     #[command(subcommand)]
     Aliases(AliasVerb),
+    /// Make targets
+    #[command(subcommand)]
+    Target(TargetVerb),
     /// Copy stored versions from one target to another
     Copy(Copy),
 }

@@ -157,6 +157,14 @@ pub(super) async fn known(
     };
     let read = move || Ok::<_, TargetError>((target.versions(&filter)?, target.free_space()?));
     let (stored, free) = blocking(read).await??;
+    Ok(TargetFacts {
+        newest: sizes(stored),
+        free,
+    })
+}
+
+/// How large the newest complete version of each resource is.
+pub(super) fn sizes(stored: Vec<Stored>) -> BTreeMap<ResourceId, Sizes> {
     let mut of_each: BTreeMap<ResourceId, Vec<Stored>> = BTreeMap::new();
     for version in stored {
         of_each
@@ -170,8 +178,5 @@ pub(super) async fn known(
         } = *newest_complete(&versions)?;
         Some((id, Sizes { size, stored_size }))
     });
-    Ok(TargetFacts {
-        newest: newest.collect(),
-        free,
-    })
+    newest.collect()
 }

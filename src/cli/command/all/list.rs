@@ -4,14 +4,19 @@ use std::io;
 
 use super::super::list::row;
 use super::super::source::chosen;
-use crate::cli::args::{Chosen, List};
+use super::protection::unprotected;
+use crate::cli::args::{Chosen, ListAll};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::CommandError;
 use crate::ui::{Columns, Output, VersionRow, View, write_rows};
 
-/// Lists stored versions of every kind.
-pub(in crate::cli) async fn list(context: &Context, args: List) -> Result<Exit, CommandError> {
+/// Lists stored versions of every kind, or what has no recent one.
+pub(in crate::cli) async fn list(context: &Context, args: ListAll) -> Result<Exit, CommandError> {
+    if args.unprotected {
+        return unprotected(context, args).await;
+    }
+    let args = args.list;
     let columns = Columns::<VersionRow>::choose(args.rows.columns.as_deref())?;
     let target = context
         .target(&args.target, &(&args.answers).into())

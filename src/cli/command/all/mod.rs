@@ -2,6 +2,7 @@
 
 mod create;
 mod list;
+mod protection;
 mod restore;
 mod sweep;
 

@@ -2,6 +2,8 @@
 
 mod aliases;
 mod copy;
+mod target;
 
 pub(in crate::cli) use aliases::aliases;
 pub(in crate::cli) use copy::copy;
+pub(in crate::cli) use target::target;
