@@ -128,7 +128,7 @@ impl Context {
     }
 
     /// What this process brings along to reach a target.
-    fn access(&self, chosen: &Chosen, choice: &TargetChoice) -> Access {
+    pub(super) fn access(&self, chosen: &Chosen, choice: &TargetChoice) -> Access {
         let binary = chosen.restic.clone();
         Access {
             patience: Duration::from_secs(choice.lock_timeout),

@@ -173,6 +173,7 @@ impl Program for args::Setup {
     async fn run(self, context: &Context) -> Result<Exit, CommandError> {
         match self.verb {
             args::SetupVerb::Aliases(verb) => command::setup::aliases(context, verb).await,
+            args::SetupVerb::Doctor(args) => command::setup::doctor(context, args).await,
             args::SetupVerb::Target(verb) => command::setup::target(context, verb).await,
             args::SetupVerb::Copy(args) => command::setup::copy(context, args).await,
         }

@@ -165,6 +165,15 @@ impl Config {
         self.default_remote.clone()
     }
 
+    /// The remotes whose instances can be reached.
+    pub fn private_remotes(&self) -> Vec<RemoteName> {
+        let private = self
+            .remotes
+            .iter()
+            .filter(|(_, remote)| remote.is_private());
+        private.filter_map(|(name, _)| name.parse().ok()).collect()
+    }
+
     /// The remote of a name.
     pub fn remote(&self, name: &RemoteName) -> Result<&Remote, ConfigError> {
         self.remotes

@@ -1,5 +1,6 @@
 //! The server itself: its own configuration and what it says of its surroundings (`/1.0`).
 
+use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
@@ -52,6 +53,16 @@ impl Client {
         }
         let body = json!({ "config": { key: value } });
         self.change(request.json(body), etag).await
+    }
+
+    /// What time it is on the server, to the second; nothing where it does not say.
+    pub async fn clock(&self) -> Result<Option<Timestamp>, Error> {
+        let request = Request::get(&[], "read the server's clock");
+        let response = self.send(&request, None).await?;
+        let said = response.headers().get("date");
+        let text = said.and_then(|value| value.to_str().ok());
+        let moment = text.and_then(|text| jiff::fmt::rfc2822::parse(text).ok());
+        Ok(moment.map(|moment| moment.timestamp()))
     }
 
     /// What the server says of its cluster.

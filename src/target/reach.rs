@@ -126,6 +126,12 @@ impl Location {
         }
     }
 
+    /// Whether this process may write there, where that can be told without doing it.
+    pub fn is_writable(&self) -> Option<bool> {
+        let path = self.path()?;
+        Some(rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok())
+    }
+
     /// Where it is on this machine, if it is.
     fn path(&self) -> Option<&Path> {
         match self {

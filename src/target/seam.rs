@@ -77,6 +77,13 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// owns; gives how many such leftovers there were.
     fn clear(&self, source: &SourceName) -> Result<u64, TargetError>;
 
+    /// How much ended processes left of the resources of a source: what [`clear`](Self::clear) would
+    /// remove.
+    fn left_over(&self, source: &SourceName) -> Result<u64, TargetError> {
+        let _ = source;
+        Ok(0)
+    }
+
     /// Takes a resource for this process alone, waiting a while for others.
     fn lock(
         &self,

@@ -8,6 +8,7 @@
 mod change;
 mod guard;
 mod image_sweep;
+mod left;
 mod mark;
 mod pause;
 mod permit;
@@ -26,6 +27,7 @@ pub use change::{
 pub use guard::{GuardError, GuardProgram, guard};
 pub use image_sweep::{is_coming, is_unfinished, sweep_images};
 use mark::is_temporary;
+pub use left::left_over;
 pub use mark::{
     InvalidMark, MARK_KEYS, Mark, Role, instance_name, is_left_over, is_marked, is_of_a_mark,
     is_passing, owned_name, project_name, remember_identity, volume_name,

@@ -18,6 +18,7 @@ mod alias_rows;
 mod column;
 mod comparison;
 mod details;
+mod doctor_rows;
 mod file_rows;
 mod format;
 mod logging;

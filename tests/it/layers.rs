@@ -27,7 +27,7 @@ const ROWS: [&[&str]; 7] = [
         "aliases",
         "protection",
     ],
-    &["drill"],
+    &["drill", "doctor"],
     &["ui"],
     &["cli"],
 ];

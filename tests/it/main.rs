@@ -20,6 +20,7 @@ mod buckets;
 mod cases;
 mod cases_kinds;
 mod daemon;
+mod doctor;
 mod drill;
 mod fake;
 mod fake_config;

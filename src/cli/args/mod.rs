@@ -7,6 +7,7 @@ mod common;
 mod config;
 mod create;
 mod delete;
+mod doctor;
 mod files;
 mod image;
 mod instance;
@@ -33,6 +34,7 @@ pub use config::{
 };
 pub use create::Create;
 pub use delete::Delete;
+pub use doctor::Doctor;
 pub use files::{DiffFiles, FileChoice, GetFiles, InstanceFiles, ListFiles, PutFiles, VolumeFiles};
 pub use image::{CreateImage, Image, ImageVerb, RestoreImage};
 pub use instance::{Instance, Verb};

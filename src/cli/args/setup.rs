@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use super::common::seconds;
-use super::{AliasVerb, Answers, Rows, TargetVerb, Verbosity};
+use super::{AliasVerb, Answers, Doctor, Rows, TargetVerb, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{CompressionChoice, Kind, ProjectName, SourceName, Version};
 
@@ -34,6 +34,8 @@ pub enum SetupVerb {
     /// Make `incus backup …` run these programs
     #[command(subcommand)]
     Aliases(AliasVerb),
+    /// Look whether backups can be made and restored, and say what mends what is wrong
+    Doctor(Doctor),
     /// Make targets
     #[command(subcommand)]
     Target(TargetVerb),

@@ -79,6 +79,23 @@ pub(super) fn clear_if_free(
     }
 }
 
+/// How much [`clear_if_free`] would remove but for what is written beside manifests.
+pub(super) fn left_over_if_free(
+    target: &DirectoryTarget,
+    source: &SourceName,
+    resource: &ResourceId,
+) -> Result<u64, TargetError> {
+    let left = left_over(&target.resource_folder(source, resource))?;
+    if left.is_empty() {
+        return Ok(0);
+    }
+    // Where nobody can lock, nobody writes.
+    let free = prepare(target, source, resource)
+        .and_then(|unlocked| unlocked.try_exclusive())
+        .unwrap_or(true);
+    Ok(if free { left.len() as u64 } else { 0 })
+}
+
 /// The folders of drafts and deletions that are not through.
 fn left_over(folder: &Path) -> Result<Vec<PathBuf>, TargetError> {
     let entries = match fs::read_dir(folder) {

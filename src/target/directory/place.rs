@@ -300,6 +300,14 @@ impl Target for DirectoryTarget {
         Ok(left)
     }
 
+    fn left_over(&self, source: &SourceName) -> Result<u64, TargetError> {
+        let mut left = 0;
+        for resource in catalog::resources_of(self, source)? {
+            left += lock::left_over_if_free(self, source, &resource)?;
+        }
+        Ok(left)
+    }
+
     fn lock(
         &self,
         source: &SourceName,

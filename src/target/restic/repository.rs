@@ -425,6 +425,12 @@ impl Target for ResticTarget {
         self.inner.clear(source, None)
     }
 
+    fn left_over(&self, source: &SourceName) -> Result<u64, TargetError> {
+        let catalog = self.inner.recent()?;
+        let now = Version::now().timestamp();
+        Ok(catalog.abandoned(source, None, now).len() as u64)
+    }
+
     fn lock(
         &self,
         source: &SourceName,

@@ -8,4 +8,5 @@ mod sweep;
 
 pub(in crate::cli) use create::create;
 pub(in crate::cli) use list::list;
+pub(in crate::cli::command) use protection::protection;
 pub(in crate::cli) use restore::restore;

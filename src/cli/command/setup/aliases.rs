@@ -81,6 +81,13 @@ fn read(context: &Context) -> Result<ConfigFile, CommandError> {
     Ok(ConfigFile::read(&folder)?)
 }
 
+/// What `install` would do.
+pub(super) fn state(context: &Context) -> Result<(String, Vec<AliasRow>), CommandError> {
+    let file = read(context)?;
+    let rows = plan_install(&known(&file)?, &installed()?, Foreign::Stays);
+    Ok((file.path().display().to_string(), rows))
+}
+
 fn known(file: &ConfigFile) -> Result<BTreeMap<String, String>, CommandError> {
     aliases_in(file.text()).map_err(|cause| CommandError::NotEditable {
         path: file.path().to_owned(),

@@ -2,8 +2,10 @@
 
 mod aliases;
 mod copy;
+mod doctor;
 mod target;
 
 pub(in crate::cli) use aliases::aliases;
 pub(in crate::cli) use copy::copy;
+pub(in crate::cli) use doctor::doctor;
 pub(in crate::cli) use target::target;
