@@ -1,2 +1,1 @@
-complete -c incus-backup -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c incus-backup -s V -l version -d 'Print version'
+complete --keep-order --exclusive --command incus-backup --arguments "(COMPLETE=fish incus-backup -- (commandline --current-process --tokenize --cut-at-cursor) (commandline --current-token))"

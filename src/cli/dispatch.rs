@@ -9,10 +9,10 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Command, CommandFactory as _, Parser};
 
 use super::exit::{EXIT_STATUS, Exit};
-use super::{guard, run};
+use super::{args, complete, guard, run};
 use crate::ui::{Colour, Message, Severity};
 
 /// A helper: the name of its program, and what runs it.
@@ -74,6 +74,9 @@ fn dispatch() -> ExitCode {
     if let Some(exit) = guard::intercept() {
         return exit;
     }
+    if let Some(exit) = complete::intercept(with_helpers) {
+        return exit;
+    }
     let arguments = match parse(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -102,6 +105,31 @@ fn dispatch() -> ExitCode {
     };
     let _ = std::io::stderr().write_all(message.render(Colour::Off).as_bytes());
     Exit::Usage.into()
+}
+
+/// The dispatcher with every helper as a verb, for completion.
+fn with_helpers() -> Command {
+    let helpers: [Command; 9] = [
+        args::All::command(),
+        args::Bucket::command(),
+        args::Config::command(),
+        args::Image::command(),
+        args::Instance::command(),
+        args::Prune::command(),
+        args::Setup::command(),
+        args::Verify::command(),
+        args::Volume::command(),
+    ];
+    let verbs = helpers.into_iter().map(|helper| {
+        let kind = helper.get_name().trim_start_matches("incus-backup-");
+        let kind = kind.to_owned();
+        helper.name(kind)
+    });
+    // `KIND` would take every word for its own.
+    Command::new("incus-backup")
+        .disable_help_subcommand(true)
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommands(verbs)
 }
 
 /// Takes the words apart: all that stands behind a kind is the helper's, `--help` too.

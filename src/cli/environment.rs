@@ -61,6 +61,16 @@ fn obey_tests() {
     }
 }
 
+/// Whether `incus` runs this program for an alias.
+pub(super) fn is_alias() -> bool {
+    variable("INCUS_ALIASES").is_some()
+}
+
+/// The command line as far as the cursor, where bash asks for its completion.
+pub(super) fn bash_line() -> String {
+    text("INCUS_BACKUP_LINE").unwrap_or_default()
+}
+
 impl Environment {
     /// Reads the environment of this process.
     pub(super) fn read() -> Self {

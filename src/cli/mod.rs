@@ -5,6 +5,7 @@
 
 pub mod args;
 mod command;
+mod complete;
 mod context;
 mod dispatch;
 mod environment;
@@ -15,6 +16,7 @@ mod names;
 mod run;
 mod signal;
 
+pub use complete::shells;
 pub use dispatch::{Dispatcher, dispatcher};
 pub use exit::{EXIT_STATUS, Exit};
 pub use run::{all, bucket, config, image, instance, prune, setup, verify, volume};

@@ -8,6 +8,7 @@ use clap::Parser;
 
 use super::args;
 use super::command;
+use super::complete;
 use super::context::Context;
 use super::environment::Environment;
 use super::exit::Exit;
@@ -174,6 +175,7 @@ impl Program for args::Setup {
         match self.verb {
             args::SetupVerb::Aliases(verb) => command::setup::aliases(context, verb).await,
             args::SetupVerb::Doctor(args) => command::setup::doctor(context, args).await,
+            args::SetupVerb::Metrics(args) => command::setup::metrics(context, args).await,
             args::SetupVerb::Target(verb) => command::setup::target(context, verb).await,
             args::SetupVerb::Copy(args) => command::setup::copy(context, args).await,
         }
@@ -239,7 +241,9 @@ fn program<P: Program>() -> ExitCode {
     if let Some(exit) = guard::intercept() {
         return exit;
     }
-    clap_complete::CompleteEnv::with_factory(P::command).complete();
+    if let Some(exit) = complete::intercept(P::command) {
+        return exit;
+    }
     match P::try_parse() {
         Ok(arguments) => run(arguments).into(),
         Err(error) => {

@@ -26,8 +26,8 @@ pub use change::{
 };
 pub use guard::{GuardError, GuardProgram, guard};
 pub use image_sweep::{is_coming, is_unfinished, sweep_images};
-use mark::is_temporary;
 pub use left::left_over;
+use mark::is_temporary;
 pub use mark::{
     InvalidMark, MARK_KEYS, Mark, Role, instance_name, is_left_over, is_marked, is_of_a_mark,
     is_passing, owned_name, project_name, remember_identity, volume_name,

@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Command, CommandFactory as _};
-use clap_complete::Shell;
-use incus_backup::cli::Dispatcher;
+use clap_complete::env::EnvCompleter;
 use incus_backup::cli::args::{All, Bucket, Config, Image, Instance, Prune, Setup, Verify, Volume};
+use incus_backup::cli::{Dispatcher, shells};
 
 use crate::lab::variable;
 
@@ -57,24 +57,22 @@ fn pages(command: &Command) -> Vec<(PathBuf, Vec<u8>)> {
         .collect()
 }
 
-fn completions(mut command: Command) -> Vec<(PathBuf, Vec<u8>)> {
-    let name = command.get_name().to_owned();
-    [Shell::Bash, Shell::Zsh, Shell::Fish]
-        .into_iter()
-        .map(|shell| {
-            let mut text = Vec::new();
-            clap_complete::generate(shell, &mut command, &name, &mut text);
-            let file = match shell {
-                Shell::Zsh => format!("_{name}"),
-                Shell::Fish => format!("{name}.fish"),
-                _ => name.clone(),
-            };
-            (
-                Path::new("completions").join(shell.to_string()).join(file),
-                text,
-            )
-        })
-        .collect()
+/// What makes a shell ask the program itself.
+fn completions(command: &Command) -> Vec<(PathBuf, Vec<u8>)> {
+    let name = command.get_name();
+    let one = |shell: &dyn EnvCompleter| {
+        let mut text = Vec::new();
+        shell
+            .write_registration("COMPLETE", name, name, name, &mut text)
+            .unwrap();
+        let file = match shell.name() {
+            "zsh" => format!("_{name}"),
+            "fish" => format!("{name}.fish"),
+            _ => name.to_owned(),
+        };
+        (Path::new("completions").join(shell.name()).join(file), text)
+    };
+    shells().into_iter().map(one).collect()
 }
 
 #[test]
@@ -83,7 +81,7 @@ fn generated_files_are_up_to_date() {
     let update = variable("UPDATE_GENERATED").is_some();
     let mut stale = Vec::new();
     for command in commands() {
-        for (path, text) in [pages(&command), completions(command.clone())].concat() {
+        for (path, text) in [pages(&command), completions(&command)].concat() {
             let whole = root.join(&path);
             if fs::read(&whole).ok().as_deref() == Some(&text) {
                 continue;

@@ -26,6 +26,7 @@ const ROWS: [&[&str]; 7] = [
         "transfer",
         "aliases",
         "protection",
+        "metrics",
     ],
     &["drill", "doctor"],
     &["ui"],

@@ -12,6 +12,7 @@ mod files;
 mod image;
 mod instance;
 mod list;
+mod metrics;
 mod protect;
 mod prune;
 mod renamings;
@@ -39,6 +40,7 @@ pub use files::{DiffFiles, FileChoice, GetFiles, InstanceFiles, ListFiles, PutFi
 pub use image::{CreateImage, Image, ImageVerb, RestoreImage};
 pub use instance::{Instance, Verb};
 pub use list::List;
+pub use metrics::Metrics;
 pub use protect::Protect;
 pub use prune::Prune;
 pub use renamings::Renamings;

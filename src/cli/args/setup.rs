@@ -3,7 +3,7 @@
 use clap::{Args, Parser, Subcommand};
 
 use super::common::seconds;
-use super::{AliasVerb, Answers, Doctor, Rows, TargetVerb, Verbosity};
+use super::{AliasVerb, Answers, Doctor, Metrics, Rows, TargetVerb, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{CompressionChoice, Kind, ProjectName, SourceName, Version};
 
@@ -36,6 +36,8 @@ pub enum SetupVerb {
     Aliases(AliasVerb),
     /// Look whether backups can be made and restored, and say what mends what is wrong
     Doctor(Doctor),
+    /// Write metrics of what a target holds, as Prometheus reads them
+    Metrics(Metrics),
     /// Make targets
     #[command(subcommand)]
     Target(TargetVerb),

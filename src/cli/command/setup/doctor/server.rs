@@ -61,7 +61,7 @@ pub(super) async fn servers(
             Err(error) => findings.push(failed((Check::Rights, remote.as_str()), &error)),
         }
         match left_over(client).await {
-            Ok(names) => findings.push(left_over_on_server(remote.as_str(), &names)),
+            Ok(left) => findings.push(left_over_on_server(remote.as_str(), &left)),
             Err(error) => findings.push(failed((Check::LeftOver, remote.as_str()), &error)),
         }
     }
@@ -74,13 +74,12 @@ async fn connect(
     remote: &RemoteName,
 ) -> Result<Client, Finding> {
     let about = (Check::Remote, remote.as_str());
-    match tokio::time::timeout(PATIENCE, context.connect(config, remote)).await {
-        Ok(connected) => connected.map_err(|error| failed(about, &error)),
-        Err(_) => {
-            let text = format!("it does not answer within {} s", PATIENCE.as_secs());
-            Err(Finding::new(Problem, about, text))
-        }
+    let connecting = context.connect(config, remote);
+    if let Ok(connected) = tokio::time::timeout(PATIENCE, connecting).await {
+        return connected.map_err(|error| failed(about, &error));
     }
+    let text = format!("it does not answer within {} s", PATIENCE.as_secs());
+    Err(Finding::new(Problem, about, text))
 }
 
 async fn facts(remote: &RemoteName, client: &Client) -> Result<ServerFacts, CommandError> {

@@ -1,0 +1,5 @@
+//! Stored versions as metrics that Prometheus reads (pure).
+
+mod render;
+
+pub use render::render;

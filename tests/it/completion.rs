@@ -1,0 +1,258 @@
+//! What the TAB key offers.
+
+use std::time::{Duration, Instant};
+
+use incus_backup::testing::fake::Series;
+
+use crate::fake::World;
+use crate::lab::{Ran, command, lab, program_for};
+
+/// A server with `web`, `db` and a volume, of which `web` is backed up.
+fn world() -> World {
+    let world = World::with_web(Series::Lts70, "zfs");
+    {
+        let mut state = world.incus.state();
+        state.add_instance("db", "tank", "Stopped", "container");
+        state.add_volume("tank", "data");
+    }
+    let conf = world.folder.path().join("conf");
+    std::fs::create_dir(&conf).unwrap();
+    let socket = world.folder.path().join("unix.socket");
+    let remotes = format!(
+        "remotes: {{prod: {{addr: 'unix://{}'}}, images: {{addr: 'https://x', protocol: simplestreams}}}}\n",
+        socket.display()
+    );
+    std::fs::write(conf.join("config.yml"), remotes).unwrap();
+    std::fs::write(
+        conf.join("backup.yml"),
+        "targets: {nas: {uri: 'dir:/mnt/nas'}}\n",
+    )
+    .unwrap();
+    for moment in ["2026-01-01T03:04:05Z", "2026-01-02T03:04:05Z"] {
+        let mut command = world.command(&["create", "web", "--yes"]);
+        command.env("INCUS_BACKUP_TEST_CLOCK", moment);
+        Ran::of(&command.output().unwrap()).exits(0);
+    }
+    world
+}
+
+/// What is offered, none of it with a word on stderr.
+#[track_caller]
+fn offered(
+    world: &World,
+    kind: &str,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> Vec<String> {
+    let mut command = world.command_for(kind, arguments);
+    command.env("INCUS_CONF", world.folder.path().join("conf"));
+    command.envs(environment.iter().copied());
+    let ran = Ran::of(&command.output().unwrap()).exits(0);
+    assert_eq!(ran.stderr, "");
+    ran.stdout.lines().map(str::to_owned).collect()
+}
+
+/// As bash asks, with the cursor at the end of the line.
+#[track_caller]
+fn bash(world: &World, line: &str) -> Vec<String> {
+    let kind = line
+        .split(' ')
+        .next()
+        .unwrap()
+        .trim_start_matches("incus-backup-")
+        .to_owned();
+    offered(
+        world,
+        &kind,
+        &["--", "_"],
+        &[("COMPLETE", "bash"), ("INCUS_BACKUP_LINE", line)],
+    )
+}
+
+/// As zsh and fish ask.
+#[track_caller]
+fn fish(world: &World, kind: &str, words: &[&str]) -> Vec<String> {
+    let program = format!("incus-backup-{kind}");
+    let arguments = [&["--", program.as_str()], words].concat();
+    let offered = offered(world, kind, &arguments, &[("COMPLETE", "fish")]);
+    let value = |line: String| line.split('\t').next().unwrap().to_owned();
+    offered.into_iter().map(value).collect()
+}
+
+#[test]
+fn verbs_flags_and_values_are_offered() {
+    let world = world();
+    assert_eq!(bash(&world, "incus-backup-instance cr"), ["create"]);
+    assert!(bash(&world, "incus-backup-instance create --no").contains(&"--no-snapshot".into()));
+    assert_eq!(
+        bash(&world, "incus-backup-instance list --format js"),
+        ["json"]
+    );
+    assert_eq!(fish(&world, "instance", &["prot"]), ["protect"]);
+    assert_eq!(fish(&world, "setup", &["aliases", "inst"]), ["install"]);
+}
+
+#[test]
+fn what_the_server_has_can_be_created_and_what_the_target_has_restored() {
+    let world = world();
+    assert_eq!(bash(&world, "incus-backup-instance create d"), ["db"]);
+    assert_eq!(bash(&world, "incus-backup-instance create w"), ["web"]);
+    assert_eq!(bash(&world, "incus-backup-instance restore d"), [""; 0]);
+    assert_eq!(bash(&world, "incus-backup-instance restore w"), ["web"]);
+    assert_eq!(
+        bash(&world, "incus-backup-volume create tank/"),
+        ["tank/data"]
+    );
+    let versions = ["20260102T030405Z", "20260101T030405Z"];
+    assert_eq!(
+        bash(&world, "incus-backup-instance restore web --version "),
+        versions
+    );
+    assert_eq!(
+        fish(
+            &world,
+            "instance",
+            &["restore", "web", "--version", "20260101"]
+        ),
+        versions[1..]
+    );
+    assert_eq!(
+        bash(&world, "incus-backup-instance create --project de"),
+        ["default"]
+    );
+    assert_eq!(
+        bash(&world, "incus-backup-instance list --target n"),
+        ["nas"]
+    );
+    assert_eq!(
+        bash(&world, "incus-backup-instance list --from f"),
+        ["fake"]
+    );
+}
+
+#[test]
+fn remotes_are_offered_and_what_stands_behind_them() {
+    let world = world();
+    assert_eq!(bash(&world, "incus-backup-instance create pro"), ["prod:"]);
+    // Bash replaces only what stands behind the colon.
+    assert_eq!(bash(&world, "incus-backup-instance create prod:d"), ["db"]);
+    assert_eq!(fish(&world, "instance", &["create", "prod:d"]), ["prod:db"]);
+    assert_eq!(bash(&world, "incus-backup-all create im"), [""; 0]);
+    assert_eq!(bash(&world, "incus-backup-all create l"), ["local:"]);
+}
+
+#[test]
+fn an_alias_of_incus_is_completed_in_its_odd_order_and_in_the_usual_one() {
+    let world = world();
+    let alias = [("INCUS_ALIASES", "1")];
+    let first = offered(&world, "instance", &["__complete", "d", "create"], &alias);
+    assert_eq!(first, ["db", ":4"]);
+    let usual = offered(&world, "instance", &["__complete", "create", "d"], &[]);
+    assert_eq!(usual, ["db", ":4"]);
+    let none = offered(&world, "instance", &["__complete", "cr"], &alias);
+    assert_eq!(none.len(), 2, "{none:?}");
+    assert!(none[0].starts_with("create\t"), "{none:?}");
+}
+
+#[test]
+fn the_one_program_completes_its_helpers() {
+    let world = world();
+    let run = |words: &[&str]| {
+        let mut command = command(env!("CARGO_BIN_EXE_incus-backup"));
+        command
+            .arg("__complete")
+            .args(words)
+            .env_clear()
+            .env("INCUS_ALIASES", "1")
+            .env("INCUS_DIR", world.folder.path())
+            .env("INCUS_CONF", world.folder.path().join("conf"));
+        let ran = Ran::of(&command.output().unwrap()).exits(0);
+        assert_eq!(ran.stderr, "");
+        let value = |line: &str| line.split('\t').next().unwrap().to_owned();
+        ran.stdout.lines().map(value).collect::<Vec<_>>()
+    };
+    assert_eq!(run(&["ins"]), ["instance", ":4"]);
+    assert_eq!(run(&["cr", "instance"]), ["create", ":4"]);
+    assert_eq!(run(&["d", "instance", "create"]), ["db", ":4"]);
+}
+
+#[test]
+fn nothing_is_said_where_nothing_answers_and_nobody_waits_long() {
+    let world = world();
+    let conf = world.folder.path().join("conf");
+    // An address that answers nothing at all.
+    let text = "default-remote: far\nremotes: {far: {addr: 'https://192.0.2.1:8443'}}\n";
+    std::fs::write(conf.join("config.yml"), text).unwrap();
+    let begun = Instant::now();
+    assert_eq!(bash(&world, "incus-backup-instance create w"), [""; 0]);
+    assert!(
+        begun.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        begun.elapsed()
+    );
+    std::fs::write(conf.join("config.yml"), "remotes: [").unwrap();
+    std::fs::write(conf.join("backup.yml"), "x: [").unwrap();
+    assert_eq!(bash(&world, "incus-backup-instance create w"), [""; 0]);
+    assert_eq!(
+        bash(&world, "incus-backup-instance restore w --version "),
+        [""; 0]
+    );
+    assert_eq!(bash(&world, "incus-backup-instance cr"), ["create"]);
+}
+
+#[test]
+fn bash_itself_completes_with_the_installed_file() {
+    let world = world();
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/completions/bash/incus-backup-instance"
+    );
+    let script = format!(
+        "source {file}; COMP_LINE='incus-backup-instance create prod:d'; COMP_POINT=${{#COMP_LINE}}; \
+         _incus_backup_instance; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    );
+    let mut bash = command("bash");
+    let path = program_for("instance")
+        .parent()
+        .unwrap()
+        .display()
+        .to_string();
+    bash.args(["--norc", "-c", &script])
+        .env_clear()
+        .env("PATH", format!("{path}:/usr/bin:/bin"))
+        .env("INCUS_DIR", world.folder.path())
+        .env("INCUS_CONF", world.folder.path().join("conf"));
+    let ran = Ran::of(&bash.output().unwrap()).exits(0);
+    assert_eq!(ran.stdout, "db\n", "{}", ran.stderr);
+}
+
+#[test]
+fn the_real_client_completes_through_its_aliases() {
+    let Some(lab) = lab() else { return };
+    let conf = tempfile::tempdir().unwrap();
+    let install = |arguments: &[&str]| {
+        let mut command = command(program_for("setup"));
+        command.args(arguments).env("INCUS_CONF", conf.path());
+        Ran::of(&command.output().unwrap()).exits(0);
+    };
+    install(&["aliases", "install", "--yes"]);
+    let instances = lab.incus(&["list", "-c", "n", "-f", "csv"]);
+    let incus = |words: &[&str]| {
+        let mut command = command("incus");
+        command
+            .arg("__complete")
+            .args(words)
+            .env("INCUS_CONF", conf.path());
+        Ran::of(&command.output().unwrap()).exits(0).stdout
+    };
+    let verbs = incus(&["backup-instance", "cr"]);
+    assert!(verbs.starts_with("create\t"), "{verbs}");
+    let offered = incus(&["backup", "instance", "create", ""]);
+    for name in instances.lines() {
+        assert!(
+            offered.lines().any(|line| line == name),
+            "{name} in {offered}"
+        );
+    }
+    assert!(offered.lines().any(|line| line == "local:"), "{offered}");
+}
