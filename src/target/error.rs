@@ -259,6 +259,11 @@ impl TargetError {
             Self::Io { cause, .. } if cause.kind() == io::ErrorKind::StorageFull => {
                 Some("delete versions that are no longer needed, or use a larger target".to_owned())
             }
+            Self::Io { cause, .. } if cause.kind() == io::ErrorKind::ReadOnlyFilesystem => Some(
+                "its file system is mounted read-only: `list`, `verify` and `restore` work, all \
+                 else needs it mounted for writing"
+                    .to_owned(),
+            ),
             Self::Io { cause, .. } if cause.kind() == io::ErrorKind::PermissionDenied => {
                 Some("run as the user who owns the target".to_owned())
             }

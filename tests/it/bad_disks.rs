@@ -157,6 +157,64 @@ fn a_target_that_is_full_at_any_size_costs_no_version() {
     drop(mount);
 }
 
+/// A backup disk that is mounted read-only, as one is to restore from. Needs root, to mount.
+#[test]
+fn a_target_that_is_mounted_read_only_restores_and_verifies_and_refuses_the_rest() {
+    let world = World::with_web(Series::Lts70, "dir");
+    std::fs::create_dir(world.root()).unwrap();
+    let Some(mount) = Mounted::tmpfs(&world.root(), 4096) else {
+        eprintln!("nobody may mount here: not tested");
+        return;
+    };
+    for day in [1, 2] {
+        create_at(&world, &format!("2026-03-0{day}T00:00:00Z")).exits(0);
+    }
+    let before = versions(&world);
+    let files = world.left_over();
+    mount.read_only();
+    let version = ["--version", &before[0]];
+    let changing: [(&str, Vec<&str>); 5] = [
+        ("instance", CREATE.to_vec()),
+        (
+            "instance",
+            [&["delete", "web"], &version[..], &["--yes"]].concat(),
+        ),
+        (
+            "instance",
+            [&["protect", "web"], &version[..], &["--yes"]].concat(),
+        ),
+        ("prune", vec!["--keep-last", "1", "--yes"]),
+        ("config", vec!["create", "--yes"]),
+    ];
+    for (program, arguments) in changing {
+        let ran = world.run_for(program, &arguments);
+        let what = format!("{program} {arguments:?}: {:?}\n{}", ran.code, ran.stderr);
+        assert_eq!(ran.code, Some(1), "{what}");
+        assert!(ran.stderr.contains("error: "), "{what}");
+        assert_eq!(
+            ran.stderr.matches("Read-only file system").count(),
+            1,
+            "{what}"
+        );
+        assert!(ran.stderr.contains("hint: "), "{what}");
+        assert!(!ran.stderr.contains("panicked"), "{what}");
+        assert_eq!(world.flag("web"), "Running", "{what}");
+    }
+    assert_eq!(
+        world.incus.state().names(),
+        ["web"],
+        "nothing is left on the server"
+    );
+    // Reading goes on: that a check cannot be recorded is a warning.
+    assert_eq!(versions(&world), before);
+    world.incus.state().instances.clear();
+    let ran = world.run(&["restore", "web", "--yes"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(world.flag("web"), "Stopped");
+    assert_eq!(world.left_over(), files);
+    drop(mount);
+}
+
 /// Fills a file system until so many bytes are left.
 pub fn fill(path: &Path, left: u64) {
     use std::io::Write as _;
@@ -180,6 +238,12 @@ impl Mounted {
             options.as_c_str(),
         );
         mounted.is_ok().then(|| Self(at.to_owned()))
+    }
+
+    /// Mounts it read-only from now on.
+    pub fn read_only(&self) {
+        let flags = rustix::mount::MountFlags::RDONLY;
+        rustix::mount::mount_remount(&self.0, flags, c"").unwrap();
     }
 }
 

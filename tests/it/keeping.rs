@@ -273,6 +273,23 @@ fn prune_clears_a_source_that_holds_nothing_but_what_a_killed_run_left() {
     assert_eq!(history.versions(), DAYS[..1]);
 }
 
+/// A typing error must not end in success.
+#[test]
+fn a_source_of_which_nothing_is_stored_is_told_by_verify_and_prune() {
+    let history = History::of(&DAYS[..1]);
+    let from = ["--from", "fakee"];
+    let verified = history.verify(&from);
+    let pruned = history.prune(&[&from[..], &["--keep-last", "1", "--yes"]].concat());
+    for ran in [verified, pruned] {
+        assert_eq!(ran.code, Some(10), "{}", ran.stderr);
+        let said = "holds no backups of source `fakee`";
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+        assert!(ran.stderr.contains("--from fake\n"), "{}", ran.stderr);
+        assert_eq!(ran.stdout, "");
+    }
+    history.verify(&["--from", "fake"]).exits(0);
+}
+
 #[test]
 fn verify_finds_everything_good_and_remembers_when() {
     let history = History::of(&DAYS[..2]);

@@ -221,6 +221,10 @@ pub(super) async fn chosen(
     args: &Chosen,
 ) -> Result<Vec<Stored>, CommandError> {
     let choice = choose(context, &args.names, args.source.from.as_ref()).await?;
+    // A name that is mistyped must not pass for one of which nothing is due.
+    if let Some(source) = &choice.source {
+        sources(target, source).await?;
+    }
     let filter = Filter {
         source: choice.source.clone(),
         kind: args.kind,

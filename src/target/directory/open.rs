@@ -17,7 +17,7 @@ use crate::target::{Manifest, Opened, Seekable, StoredId, TargetError};
 struct OpenedFolder {
     folder: PathBuf,
     manifest: Manifest,
-    _lock: Lock,
+    _lock: Option<Lock>,
 }
 
 /// Opens a version.
@@ -25,7 +25,17 @@ pub(super) fn open(
     target: &DirectoryTarget,
     id: &StoredId,
 ) -> Result<Box<dyn Opened>, TargetError> {
-    let lock = shared(target, &id.source, &id.resource)?;
+    let lock = match shared(target, &id.source, &id.resource) {
+        Ok(lock) => Some(lock),
+        // Where nothing can be written nothing is deleted either; what another machine does to the disk
+        // meanwhile is found by the checksums.
+        Err(TargetError::Io { cause, .. })
+            if cause.kind() == std::io::ErrorKind::ReadOnlyFilesystem =>
+        {
+            None
+        }
+        Err(error) => return Err(error),
+    };
     let folder = target
         .resource_folder(&id.source, &id.resource)
         .join(id.version.to_string());
