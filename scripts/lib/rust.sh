@@ -100,3 +100,25 @@ need_nextest() {
     CARGO_TARGET_DIR=$CACHE/tools/build cargo install --locked --quiet --root "$CACHE/tools" cargo-nextest >&2 || return 1
   rm -rf "$CACHE/tools/build"
 }
+
+# need_llvm_cov: cargo-llvm-cov, and the two programs of LLVM that read what the compiler's own LLVM makes
+# the tests write. They come with rustup's llvm-tools, or as Debian's llvm of the same number; one of
+# another number cannot read the files, and then nothing is measured.
+need_llvm_cov() {
+  local host tools series
+  PATH=$PATH:$CACHE/tools/bin
+  series=$(rustc -vV | sed -nE 's/^LLVM version: ([0-9]+).*/\1/p')
+  host=$(rustc -vV | sed -n 's/^host: //p')
+  tools=$(rustc --print sysroot)/lib/rustlib/$host/bin
+  [ -x "$tools/llvm-cov" ] || tools=/usr/lib/llvm-$series/bin
+  [ -x "$tools/llvm-cov" ] || (apt_need "$tools/llvm-cov=llvm-$series") ||
+    die "coverage cannot be measured here: this compiler's LLVM is $series, and neither" \
+      "\`rustup component add llvm-tools\` nor a package llvm-$series gave its llvm-cov"
+  export LLVM_COV=$tools/llvm-cov LLVM_PROFDATA=$tools/llvm-profdata
+  have cargo-llvm-cov && return
+  say "building cargo-llvm-cov into .cache/"
+  CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_DEBUG=0 CARGO_PROFILE_RELEASE_LTO=off \
+    CARGO_TARGET_DIR=$CACHE/tools/build cargo install --locked --quiet --root "$CACHE/tools" cargo-llvm-cov >&2 ||
+    die "cargo-llvm-cov could not be built"
+  rm -rf "$CACHE/tools/build"
+}
