@@ -206,7 +206,8 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), TargetError> {
 pub(in crate::target) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     use std::io::Read as _;
     let file = open_file(path)?;
-    let mut bytes = Vec::new();
+    // Room for a manifest: a listing reads thousands, and each in as few reads as it can.
+    let mut bytes = Vec::with_capacity(4096);
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         return Err(io::Error::new(
