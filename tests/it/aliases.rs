@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::lab::{Ran, command, lab, program, program_for};
+use crate::lab::{Bare as _, Ran, command, lab, program, program_for};
 
 const CONFIG: &str = "# the servers of the shop
 default-remote: local
@@ -51,7 +51,7 @@ impl Client {
         command
             .arg("aliases")
             .args(arguments)
-            .env_clear()
+            .bare()
             .env("INCUS_CONF", self.folder.path());
         Ran::of(&command.output().unwrap())
     }

@@ -33,7 +33,8 @@ pub enum Image {
 }
 
 impl Image {
-    fn image() -> FakeImage {
+    /// The image.
+    pub fn image() -> FakeImage {
         let content = |seed: u8, size| -> Vec<u8> {
             let bytes = (0..251u8).cycle().take(size);
             bytes.map(|byte| byte ^ seed).collect()

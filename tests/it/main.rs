@@ -45,6 +45,7 @@ mod legacy;
 mod limits;
 mod mapping;
 mod metrics;
+mod moved;
 mod one_program;
 mod promises;
 mod protection;

@@ -194,6 +194,7 @@ async fn receive(
 
 fn decide(shared: &Shared, asked: &Asked) -> Answer {
     let mut state = shared.state();
+    state.move_on();
     state
         .requests
         .push(format!("{} {}", asked.method, asked.path));

@@ -43,5 +43,5 @@ pub use fault::{Fault, Strike, UnknownFault};
 pub use images::FakeImage;
 pub use instance::{FakeInstance, FakeSnapshot};
 pub use server::Series;
-pub use state::State;
+pub use state::{Change, State};
 pub use volumes::FakeVolume;

@@ -14,6 +14,9 @@ pub(super) type Files = BTreeMap<String, Vec<u8>>;
 /// A project and a name.
 pub(super) type Key = (String, String);
 
+/// What somebody does to a server.
+pub type Change = fn(&mut State);
+
 /// Everything that the server holds.
 #[derive(Debug)]
 pub struct State {
@@ -51,6 +54,8 @@ pub struct State {
     pub no_administrator: bool,
     /// The faults that wait.
     pub faults: Vec<Fault>,
+    /// What somebody else does once so many requests have been answered.
+    pub meanwhile: Option<(usize, Change)>,
     /// What was asked, as `METHOD PATH`; and `EXEC INSTANCE COMMAND` and `SIGNAL NUMBER`.
     pub requests: Vec<String>,
     /// What the commands do that instances know.
@@ -99,6 +104,7 @@ impl State {
             image_aliases: BTreeMap::new(),
             instances: BTreeMap::new(),
             faults: Vec::new(),
+            meanwhile: None,
             requests: Vec::new(),
             commands: BTreeMap::new(),
             series,
@@ -195,6 +201,13 @@ impl State {
         }
         self.faults.remove(at);
         Some(strike)
+    }
+
+    /// Has somebody else do what waits, if its time has come.
+    pub(super) fn move_on(&mut self) {
+        if let Some((_, change)) = self.meanwhile.take_if(|(at, _)| self.requests.len() >= *at) {
+            change(self);
+        }
     }
 
     /// Forgets what a daemon keeps in memory only.
