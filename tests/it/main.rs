@@ -59,6 +59,7 @@ mod real_consistency;
 mod real_drill;
 mod real_drivers;
 mod real_files;
+mod real_full_pool;
 mod real_guides;
 mod real_hooks;
 mod real_images;
