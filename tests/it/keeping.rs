@@ -3,7 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use incus_backup::model::Version;
+use incus_backup::plan::{Consent, Status};
+use incus_backup::progress::Cancel;
+use incus_backup::prune::{self, Request};
+use incus_backup::retention::Rules;
+use incus_backup::target::{Protection, Stored};
 use incus_backup::testing::fake::Series;
+use incus_backup::testing::target_suite::all;
 use rstest::rstest;
 use serde_json::Value;
 
@@ -271,6 +278,38 @@ fn prune_clears_a_source_that_holds_nothing_but_what_a_killed_run_left() {
     let said = "removed 1 unfinished versions and files of `other`";
     assert!(ran.stderr.contains(said), "{}", ran.stderr);
     assert_eq!(history.versions(), DAYS[..1]);
+}
+
+/// The world moves between the plan and its work: what was to survive is gone.
+#[test]
+fn nothing_is_pruned_where_what_was_to_stay_is_gone_by_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = crate::transfer_faults::stored(&folder.path().join("target"));
+    let web = |stored: &Stored| stored.id.resource.name().unwrap().as_str() == "web";
+    let versions = || -> Vec<Stored> { all(&*target).into_iter().filter(web).collect() };
+    let request = Request {
+        flags: "last:1".parse().unwrap(),
+        settings: Rules::default(),
+        force: false,
+        now: Version::now().timestamp(),
+        zone: jiff::tz::TimeZone::UTC,
+    };
+    let before = versions();
+    target.protect(&before[1].id, Protection::Off).unwrap();
+    let approved = prune::plan(&request, &versions()).approve(Consent::given_by_yes());
+    let lock = target
+        .lock(&before[1].id.source, &before[1].id.resource)
+        .unwrap();
+    lock.delete(before[1].id.version).unwrap();
+    drop(lock);
+    let report = prune::apply(&target, approved, &Cancel::new());
+    let failed = report
+        .outcomes
+        .iter()
+        .filter(|it| it.status == Status::Failed);
+    assert_eq!(failed.count(), 1);
+    let left: Vec<_> = versions().into_iter().map(|stored| stored.id).collect();
+    assert_eq!(left, [before[0].id.clone()]);
 }
 
 /// A typing error must not end in success.

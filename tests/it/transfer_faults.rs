@@ -24,7 +24,7 @@ fn open(root: &Path) -> Arc<dyn Target> {
 }
 
 /// A target with three versions of two instances, one of them protected.
-fn stored(root: &Path) -> Arc<dyn Target> {
+pub fn stored(root: &Path) -> Arc<dyn Target> {
     DirectoryTarget::create(root).unwrap();
     let (target, here) = (open(root), server("here", 1));
     target.enter_source(&here).unwrap();
