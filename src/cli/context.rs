@@ -133,10 +133,10 @@ impl Context {
         Access {
             patience: Duration::from_secs(choice.lock_timeout),
             restic: ResticAccess {
-                tool: Tool {
-                    binary: binary.unwrap_or_else(|| PathBuf::from("restic")),
-                    password: self.environment.restic_password,
-                },
+                tool: Tool::new(
+                    binary.unwrap_or_else(|| PathBuf::from("restic")),
+                    self.environment.restic_password,
+                ),
                 owner: self.owner.clone(),
                 state: self.environment.state.clone(),
                 progress: self.progress.clone(),

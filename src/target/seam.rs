@@ -19,6 +19,11 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// The servers that it holds backups of.
     fn sources(&self) -> Result<Vec<SourceName>, TargetError>;
 
+    /// Whether it has a place for a server: something was stored of it, or is to be.
+    fn has_source(&self, name: &SourceName) -> Result<bool, TargetError> {
+        Ok(self.sources()?.contains(name))
+    }
+
     /// Which server a source is; nothing where the target does not say.
     fn source(&self, name: &SourceName) -> Result<Option<SourceFacts>, TargetError>;
 

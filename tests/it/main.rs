@@ -70,7 +70,7 @@ mod real_mapping;
 mod real_probe;
 mod real_remotes;
 mod real_restart;
-mod real_restic_dump;
+mod real_restic;
 mod real_round_trip;
 mod real_together;
 mod real_tree;

@@ -30,9 +30,9 @@ fn serve(lab: &Lab) {
 }
 
 /// A bucket that is deleted at the end of the test.
-struct Made {
-    pool: String,
-    name: String,
+pub struct Made {
+    pub pool: String,
+    pub name: String,
 }
 
 impl Drop for Made {
@@ -50,11 +50,11 @@ impl Made {
         }
     }
 
-    fn path(&self) -> String {
+    pub fn path(&self) -> String {
         format!("{}/{}", self.pool, self.name)
     }
 
-    fn delete(&self, lab: &Lab) {
+    pub fn delete(&self, lab: &Lab) {
         lab.incus(&["storage", "bucket", "delete", &self.pool, &self.name]);
     }
 
@@ -70,7 +70,7 @@ impl Made {
         lab.query(&format!("{}/keys?recursion=1", self.place()))
     }
 
-    fn s3(&self, lab: &Lab) -> S3 {
+    pub fn s3(&self, lab: &Lab) -> S3 {
         let keys = self.keys(lab);
         let mut keys = keys.as_array().unwrap().iter();
         let admin = keys.find(|key| key["role"] == "admin").unwrap();
@@ -79,7 +79,7 @@ impl Made {
 }
 
 /// A bucket on a server that serves them, or nothing where it cannot.
-fn make(lab: &Lab, pool: &str, options: &[&str]) -> Option<Made> {
+pub fn make(lab: &Lab, pool: &str, options: &[&str]) -> Option<Made> {
     serve(lab);
     let made = Made::new(pool);
     let mut arguments = vec!["storage", "bucket", "create", pool, &made.name];

@@ -5,8 +5,10 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::lab::{lab, unique};
+use crate::lab::{Ran, lab, unique};
 use crate::legacy::{manifest, write};
+use crate::restic::{Repository, needs_restic};
+use crate::restic_legacy::store_instance;
 
 #[test]
 fn a_backup_of_the_earlier_tool_comes_back() {
@@ -116,4 +118,42 @@ fn a_volume_of_the_earlier_tool_comes_back() {
         snapshots.contains("/s0") && !snapshots.contains("tmp-"),
         "{snapshots}"
     );
+}
+
+#[test]
+fn real_restic_what_the_earlier_tool_left_in_a_repository_comes_back() {
+    needs_restic!();
+    let Some(mut lab) = lab() else { return };
+    let repository = Repository::new();
+    let name = lab.launch("legacy", &[]);
+    lab.sh(&name, "printf 'of the earlier tool' >/a");
+    for snapshot in ["s0", "tmp-incus-backup-20250914T121314Z"] {
+        lab.incus(&["snapshot", "create", &name, snapshot]);
+    }
+    lab.incus(&["stop", "--force", &name]);
+    let exported = lab.root().with_file_name(unique("export"));
+    let path = exported.to_str().unwrap().to_owned();
+    lab.incus(&["export", &name, &path, "--compression", "none"]);
+    let data = fs::read(&exported).unwrap();
+    store_instance(&repository, &name, "20250914T121314Z", &data);
+    let run = |kind: &str, arguments: &[&str]| {
+        let mut command = lab.command_for(kind, arguments);
+        command
+            .envs(repository.environment())
+            .env("INCUS_BACKUP_TARGET", repository.uri());
+        Ran::of(&command.output().unwrap())
+    };
+    run("verify", &["--level", "full"]).exits(0);
+    lab.incus(&["delete", "--force", &name]);
+    let restore = ["restore", &name, "--from", "legacy", "--start", "--yes"];
+    run("instance", &restore).exits(0);
+    assert_eq!(lab.sh(&name, "cat /a"), "of the earlier tool");
+    let snapshots = lab.query(&format!("/1.0/instances/{name}/snapshots?recursion=1"));
+    let names: Vec<&str> = snapshots
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["s0"]);
 }

@@ -82,7 +82,7 @@ impl Daemon {
     }
 
     /// A server with something of everything, running.
-    fn full() -> Option<Self> {
+    pub fn full() -> Option<Self> {
         let daemon = Self::start()?;
         daemon.script(FILL);
         daemon.image("default", "busybox");
@@ -117,17 +117,17 @@ impl Daemon {
     }
 
     /// What each instance holds.
-    fn states(&self) -> Vec<String> {
+    pub fn states(&self) -> Vec<String> {
         INSTANCES.map(|instance| self.sh(instance, STATE)).to_vec()
     }
 
-    fn stop_all(&self) {
+    pub fn stop_all(&self) {
         for (project, name) in INSTANCES {
             self.incus(&["--project", project, "stop", name, "--force"]);
         }
     }
 
-    fn start_all(&self) {
+    pub fn start_all(&self) {
         for (project, name) in INSTANCES {
             self.incus(&["--project", project, "start", name]);
         }
@@ -154,7 +154,7 @@ fn subjects(ran: &Ran) -> Vec<String> {
     ran.rows().iter().map(subject).collect()
 }
 
-fn rows(ran: &Ran, status: &str) -> Vec<String> {
+pub fn rows(ran: &Ran, status: &str) -> Vec<String> {
     ran.rows()
         .iter()
         .filter(|row| row["status"] == status)

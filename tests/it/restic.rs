@@ -20,10 +20,7 @@ pub const PASSWORD: &str = "a password of tests";
 pub fn binary() -> Option<PathBuf> {
     static BINARY: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
         let binary = PathBuf::from(variable("TEST_RESTIC").unwrap_or_else(|| "restic".to_owned()));
-        let tool = Tool {
-            binary: binary.clone(),
-            password: true,
-        };
+        let tool = Tool::new(binary.clone(), true);
         match tool.version() {
             Ok(version) if version >= ResticVersion::OLDEST => Some(binary),
             other => {

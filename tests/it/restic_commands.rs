@@ -396,3 +396,49 @@ fn a_whole_server_is_kept_in_a_repository() {
     site.run("verify", &["--level", "full"]).exits(0);
     site.run("config", &["diff"]).exits(0);
 }
+
+/// Each start of restic takes half a second for the repository's key alone.
+#[test]
+fn a_run_starts_restic_as_seldom_as_it_can() {
+    needs_restic!();
+    let site = Site::with(Repository::new());
+    let log = site.repository.beside("starts");
+    let script = format!("echo $1 >>{}\nexec $real \"$@\"", log.display());
+    let path = format!(
+        "{}:/usr/bin:/bin",
+        site.repository.wrapper(&script).display()
+    );
+    let starts = |kind: &str, arguments: &[&str]| -> Vec<String> {
+        let _ = std::fs::remove_file(&log);
+        let mut command = site.command(kind, arguments);
+        Ran::of(&command.env("PATH", &path).output().unwrap()).exits(0);
+        let text = std::fs::read_to_string(&log).unwrap();
+        text.lines().map(str::to_owned).collect()
+    };
+    // The first one also says which server the source is.
+    let first = [
+        "version",
+        "snapshots",
+        "backup",
+        "backup",
+        "backup",
+        "backup",
+    ];
+    assert_eq!(starts("instance", &["create", "web", "--yes"]), first);
+    // The data, what describes it, and the record of the run.
+    let again = ["version", "snapshots", "backup", "backup", "backup"];
+    assert_eq!(starts("instance", &["create", "web", "--yes"]), again);
+    assert_eq!(starts("instance", &["list"]), ["version", "snapshots"]);
+    let restore = ["restore", "web", "--replace", "--yes"];
+    let restored = ["version", "snapshots", "dump", "dump", "backup"];
+    assert_eq!(starts("instance", &restore), restored);
+    // Of the configuration there is one snapshot, and of the instance there are two.
+    let all = starts("all", &["create", "--yes"]);
+    assert_eq!(
+        all.iter().filter(|verb| *verb == "backup").count(),
+        1 + 2 + 1,
+        "{all:?}"
+    );
+    assert_eq!(all[..2], ["version", "snapshots"]);
+    assert_eq!(all.len(), 2 + 4);
+}

@@ -235,10 +235,7 @@ fn parsed(repository: &Repository) -> incus_backup::target::Repository {
 
 fn opening(repository: &Repository, progress: &(impl Progress + Clone + 'static)) -> Opening {
     Opening {
-        tool: Tool {
-            binary: binary().unwrap(),
-            password: false,
-        },
+        tool: Tool::new(binary().unwrap(), false),
         owner: Owner::current(&RunId::begin()),
         state: repository.beside("state"),
         patience: Duration::ZERO,

@@ -31,10 +31,7 @@ impl Bed {
             unreachable!()
         };
         let opening = Opening {
-            tool: Tool {
-                binary: binary().unwrap(),
-                password: false,
-            },
+            tool: Tool::new(binary().unwrap(), false),
             owner: Owner::current(&RunId::begin()),
             state: self.0.beside("state"),
             patience: Duration::ZERO,
@@ -160,7 +157,7 @@ impl Bench for Bed {
         for tags in [
             Vec::new(),
             vec!["schema=v2".to_owned()],
-            with("schema=v1"),
+            with("schema=v3"),
             with("schema=v3"),
             [&whole[1..], &["schema=v2".to_owned()]].concat(),
             vec![

@@ -96,7 +96,7 @@ pub(super) async fn record(
     let (target, source) = (target.clone(), source.clone());
     // A run that was refused before anything of its server was stored has no place.
     let keep = move || {
-        if target.sources()?.contains(&source) {
+        if target.has_source(&source)? {
             target.record_run(&source, &record)
         } else {
             Ok(())

@@ -4,9 +4,9 @@ use std::fmt;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -40,11 +40,30 @@ pub struct Tool {
     pub binary: PathBuf,
     /// Whether the environment says where the password is.
     pub password: bool,
+    version: Arc<OnceLock<ResticVersion>>,
 }
 
 impl Tool {
-    /// Asks it for its version. Blocks.
+    /// A program that was not asked for its version yet. `password` tells whether the environment says
+    /// where the password is.
+    pub fn new(binary: PathBuf, password: bool) -> Self {
+        Self {
+            binary,
+            password,
+            version: Arc::default(),
+        }
+    }
+
+    /// Its version, for which it is asked once. Blocks.
     pub fn version(&self) -> Result<ResticVersion, TargetError> {
+        if let Some(version) = self.version.get() {
+            return Ok(*version);
+        }
+        let asked = self.ask_version()?;
+        Ok(*self.version.get_or_init(|| asked))
+    }
+
+    fn ask_version(&self) -> Result<ResticVersion, TargetError> {
         let missing = |cause: io::Error| match cause.kind() {
             io::ErrorKind::NotFound => TargetError::NoRestic(self.binary.clone()),
             _ => self.unstartable(cause),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::address::Repository;
@@ -42,6 +42,8 @@ pub(super) struct Inner {
     /// How long a listing is good for.
     fresh: Duration,
     listing: Mutex<Option<Listing>>,
+    /// The sources that were entered: a listing may be of before.
+    entered: Mutex<BTreeSet<SourceName>>,
     /// Held from the first copy that comes from another target until this process has ended.
     pub(super) copying: Mutex<Option<Copying>>,
 }
@@ -127,6 +129,7 @@ impl ResticTarget {
                 state: opening.state,
                 fresh: opening.fresh,
                 listing: Mutex::default(),
+                entered: Mutex::default(),
                 copying: Mutex::default(),
             }),
         })
@@ -194,6 +197,10 @@ impl Inner {
             });
             entry.manifest = Some(manifest);
         }
+    }
+
+    fn entered(&self) -> MutexGuard<'_, BTreeSet<SourceName>> {
+        self.entered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fails where a source is the earlier tool's, to which nothing is written.
@@ -296,6 +303,11 @@ impl Target for ResticTarget {
         Ok(self.inner.catalog()?.sources.keys().cloned().collect())
     }
 
+    fn has_source(&self, name: &SourceName) -> Result<bool, TargetError> {
+        let entered = self.inner.entered().contains(name);
+        Ok(entered || self.inner.recent()?.sources.contains_key(name))
+    }
+
     fn source(&self, name: &SourceName) -> Result<Option<SourceFacts>, TargetError> {
         let catalog = self.inner.catalog()?;
         let Some(Some(fingerprint)) = catalog.sources.get(name) else {
@@ -322,7 +334,10 @@ impl Target for ResticTarget {
         let catalog = self.inner.catalog()?;
         self.inner.refuse_legacy(&source.name)?;
         match catalog.sources.get(&source.name) {
-            Some(Some(stored)) if *stored == source.fingerprint => return Ok(()),
+            Some(Some(stored)) if *stored == source.fingerprint => {
+                self.inner.entered().insert(source.name.clone());
+                return Ok(());
+            }
             Some(Some(stored)) => {
                 return Err(TargetError::OtherServer {
                     source_name: source.name.clone(),
@@ -351,6 +366,7 @@ impl Target for ResticTarget {
             format!("{facts:#}\n").as_bytes(),
         )?;
         self.inner.forget_listing();
+        self.inner.entered().insert(source.name.clone());
         Ok(())
     }
 
