@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::error::TransferError;
 use super::packing::Change;
 use super::plan::Copy;
-use crate::archive::{Compression, FrameWriter, LISTING, Raw};
+use crate::archive::{Compression, FrameWriter, LISTING, Listed, Raw};
 use crate::model::{Bytes, CompressionChoice, Kind};
 use crate::progress::{Cancel, Silent, Task};
 use crate::retrieve::{self, Damage};
@@ -37,8 +37,14 @@ impl Carrier<'_> {
         task.phase("copying", Some(copy.stored_size.0));
         let data: Vec<String> = manifest.data_files().map(|it| it.file.clone()).collect();
         let kind = manifest.kind;
+        let is_listed = checksums.0.contains_key(LISTING);
         for archive in data_files_mut(&mut manifest) {
-            *archive = self.data(copy, (kind, archive), (&*opened, &mut *draft), task)?;
+            let how = if is_listed || !is_tar(kind, archive) {
+                Listing::AsItIs
+            } else {
+                Listing::Made
+            };
+            *archive = self.data(copy, (kind, archive, how), (&*opened, &mut *draft), task)?;
         }
         for name in checksums.0.keys().filter(|name| !data.contains(name)) {
             self.go_on()?;
@@ -63,7 +69,7 @@ impl Carrier<'_> {
     fn data(
         &self,
         copy: &Copy,
-        (kind, archive): (Kind, &ArchiveFacts),
+        (kind, archive, listing): (Kind, &ArchiveFacts, Listing),
         (opened, draft): (&dyn Opened, &mut dyn Draft),
         task: &Arc<dyn Task>,
     ) -> Result<ArchiveFacts, TransferError> {
@@ -75,7 +81,12 @@ impl Carrier<'_> {
         }
         let change = copy.packing.change(kind, archive);
         let file = change.file(archive);
-        let written = self.pour(opened, (archive, change), draft.create(&file)?, task)?;
+        let mut files = Files::of_data(draft.create(&file)?);
+        // Only a tar that is unpacked on the way can be looked into, which is what one from a repository is.
+        if listing == Listing::Made && change != Change::None && draft.is_seekable() {
+            files.listing = Some(draft.create(LISTING)?);
+        }
+        let written = self.pour(opened, (archive, change), files, task)?;
         Ok(ArchiveFacts {
             compression: change.compression(archive),
             file,
@@ -110,7 +121,7 @@ impl Carrier<'_> {
         self.pour(
             opened,
             (&file, Change::None),
-            draft.create(LISTING)?,
+            Files::of_data(draft.create(LISTING)?),
             &silent,
         )?;
         Ok(())
@@ -121,18 +132,19 @@ impl Carrier<'_> {
         &self,
         opened: &dyn Opened,
         (archive, change): (&ArchiveFacts, Change),
-        file: Box<dyn DraftFile>,
+        files: Files,
         task: &Arc<dyn Task>,
     ) -> Result<Written, TransferError> {
         let compression = match change {
             Change::None | Change::Packed(CompressionChoice::None) => Compression::None,
             Change::Packed(CompressionChoice::Zstd(level)) => Compression::Zstd { level },
         };
-        let frames =
-            FrameWriter::new(file, compression, self.threads).map_err(TransferError::of_write)?;
+        let frames = FrameWriter::new(files.data, compression, self.threads)
+            .map_err(TransferError::of_write)?;
+        let listed = Listed::new(frames, files.listing).map_err(TransferError::of_write)?;
         let stopped = Stopped::default();
         let outlet = Outlet {
-            out: frames,
+            out: listed,
             cancel: self.cancel.clone(),
             stopped: stopped.clone(),
         };
@@ -156,9 +168,42 @@ impl Carrier<'_> {
             let text = format!("`{}` holds {size} of {expected}", archive.file);
             return Err(TransferError::Lacks(text));
         }
-        let (file, _) = outlet.out.finish().map_err(TransferError::of_write)?;
+        let (frames, listing) = outlet.out.finish().map_err(TransferError::of_write)?;
+        let (file, _) = frames.finish().map_err(TransferError::of_write)?;
+        if let Some(listing) = listing {
+            listing.finish()?;
+        }
         Ok(file.finish()?)
     }
+}
+
+/// Where the list of what is in an archive comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listing {
+    /// It is copied, or there is none.
+    AsItIs,
+    /// It is made: a repository keeps none.
+    Made,
+}
+
+/// What is written to.
+struct Files {
+    data: Box<dyn DraftFile>,
+    listing: Option<Box<dyn DraftFile>>,
+}
+
+impl Files {
+    fn of_data(data: Box<dyn DraftFile>) -> Self {
+        Self {
+            data,
+            listing: None,
+        }
+    }
+}
+
+/// Whether an archive is an export tar of files that one looks into.
+fn is_tar(kind: Kind, archive: &ArchiveFacts) -> bool {
+    matches!(kind, Kind::Instance | Kind::Volume) && !archive.file.contains(".iso")
 }
 
 /// Copies a small file.
@@ -212,7 +257,7 @@ impl Stopped {
 
 /// Writes until the user stops it, and keeps what goes wrong apart from what reading finds.
 struct Outlet {
-    out: FrameWriter<Box<dyn DraftFile>>,
+    out: Listed<FrameWriter<Box<dyn DraftFile>>, Box<dyn DraftFile>>,
     cancel: Cancel,
     stopped: Stopped,
 }

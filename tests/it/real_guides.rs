@@ -6,6 +6,7 @@ use std::path::Path;
 use rstest::rstest;
 
 use crate::lab::{Lab, Ran, command, lab, program_for};
+use crate::restic::needs_restic;
 
 /// The commands of a guide. The programs are where packages put them, and tests where cargo does.
 fn commands(guide: &str) -> String {
@@ -76,4 +77,29 @@ fn real_guides_do_what_they_say(#[case] guide: &str, #[case] at_least: usize) {
     let script = commands(guide);
     assert!(script.lines().count() >= at_least, "{script}");
     shell(&mut lab, &script).exits(0);
+}
+
+/// With restic, and a server for it on a port that is free.
+#[test]
+fn real_guides_a_repository_is_kept_as_its_guide_says() {
+    needs_restic!();
+    let Some(mut lab) = lab() else { return };
+    let Some(rclone) = crate::lab::variable("TEST_RCLONE") else {
+        eprintln!("left out: there is no rclone to test with");
+        return;
+    };
+    let script = commands("restic-guide.md");
+    assert!(script.lines().count() >= 40, "{script}");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let number = port.local_addr().unwrap().port().to_string();
+    drop(port);
+    let folder = |program: &Path| program.parent().unwrap().display().to_string();
+    let restic = folder(&crate::restic::binary().unwrap());
+    let rclone = folder(Path::new(&rclone));
+    let script = script.replace("8000", &number);
+    let prologue = format!(
+        "cd; export PATH={restic}:{rclone}:$PATH XDG_CACHE_HOME=$HOME/.cache\n\
+         trap 'kill $server 2>/dev/null || :' EXIT; server=\n"
+    );
+    shell(&mut lab, &(prologue + &script)).exits(0);
 }

@@ -1,9 +1,10 @@
 //! `incus-backup-setup copy`, from either kind of target to either.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use incus_backup::testing::fake::Series;
+use incus_backup::testing::fake::{FakeImage, Series};
 use rstest::rstest;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -67,7 +68,10 @@ pub struct Site {
 impl Site {
     /// With a server that holds something of most kinds, backed up twice: to restic once.
     pub fn new(from: Sort, to: Sort) -> Option<Self> {
-        let world = World::with_web(Series::Lts70, "zfs");
+        Self::of(World::with_web(Series::Lts70, "zfs"), from, to)
+    }
+
+    fn of(world: World, from: Sort, to: Sort) -> Option<Self> {
         let (from, to) = (Place::missing(from)?, Place::missing(to)?);
         let site = Self { world, from, to };
         {
@@ -174,7 +178,14 @@ fn actions(rows: &[Value]) -> Vec<&str> {
 #[case(Restic, Folder)]
 #[case(Restic, Restic)]
 fn a_copy_is_the_same_versions_and_restores(#[case] from: Sort, #[case] to: Sort) {
-    let Some(site) = Site::new(from, to) else {
+    let world = World::with_web(Series::Lts70, "zfs");
+    let image = {
+        let mut state = world.incus.state();
+        state.add_volume("tank", "data");
+        state.add_bucket("tank", "photos");
+        state.add_image("default", FakeImage::new(Some(b"of it"), b"split"))
+    };
+    let Some(site) = Site::of(world, from, to) else {
         return;
     };
     let before = site.told(&site.from);
@@ -209,14 +220,68 @@ fn a_copy_is_the_same_versions_and_restores(#[case] from: Sort, #[case] to: Sort
     );
     let again = site.copy(&["--yes", "-f", "json"]).exits(0).rows();
     assert!(actions(&again).iter().all(|it| *it == "skip"), "{again:?}");
+    let kinds: BTreeSet<&str> = before
+        .iter()
+        .map(|row| row["type"].as_str().unwrap())
+        .collect();
+    let all = ["bucket", "config", "image", "instance", "volume"];
+    assert_eq!(kinds, all.into());
     let uri = site.to.uri();
-    let old = site.world.incus.state().instances.clone();
-    site.world.incus.state().instances.clear();
-    site.run("instance", &["restore", "web", "--yes", "--target", &uri])
-        .exits(0);
+    let old = std::mem::take(&mut site.world.incus.state().instances);
+    let restore = |kind: &str, name: &str| {
+        let arguments = ["restore", name, "--yes", "--target", &uri];
+        site.run(kind, &arguments).exits(0);
+    };
+    restore("instance", "web");
+    {
+        let mut state = site.world.incus.state();
+        let key = old.keys().find(|(_, name)| name == "web").unwrap();
+        assert_eq!(state.instance("web").unwrap().files, old[key].files);
+        state.custom.clear();
+        state.buckets.clear();
+        state.images.clear();
+    }
+    restore("volume", "tank/data");
+    restore("bucket", "tank/photos");
+    restore("image", &image);
+    let arguments = ["diff", "--target", &uri];
+    site.run("config", &arguments).exits(0);
     let mut state = site.world.incus.state();
-    let key = old.keys().find(|(_, name)| name == "web").unwrap();
-    assert_eq!(state.instance("web").unwrap().files, old[key].files);
+    assert_eq!(
+        state.volume("tank", "data").unwrap().files["a b"],
+        b"content"
+    );
+    let photos = state.bucket("tank", "photos").unwrap();
+    assert_eq!(photos.objects["a/b ü.txt"], b"content");
+    let image = &state.images[&("default".to_owned(), image)];
+    assert_eq!(image.main, b"split");
+    drop(state);
+    if to == Folder {
+        lists_of_members_are_there(&site.to.root());
+    }
+}
+
+/// Every archive of files in a folder has a list of its members beside it, wherever it was copied from.
+#[track_caller]
+fn lists_of_members_are_there(root: &Path) {
+    let (mut folders, mut archives) = (vec![root.to_owned()], 0);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if ["export.tar.zst", "volume.tar.zst"].contains(&name) {
+                archives += 1;
+                let list = std::fs::File::open(folder.join("members.jsonl.zst")).unwrap();
+                let lines = std::io::read_to_string(zstd::Decoder::new(list).unwrap()).unwrap();
+                assert!(lines.contains("backup/index.yaml"), "{lines}");
+            }
+        }
+    }
+    assert!(archives >= 3, "{archives}");
 }
 
 #[rstest]
