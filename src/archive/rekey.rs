@@ -12,7 +12,7 @@ use super::rewrite::{Edit, set};
 const SECRETS: [&str; 2] = ["access-key", "secret-key"];
 
 /// Gives a bucket its name and place on a server, and keys that can be there.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Rekeying {
     /// Its name and configuration.
     pub relocation: Relocation,

@@ -8,7 +8,7 @@ use super::rewrite::{Edit, last, set, take_over};
 use crate::model::{PoolName, ResourceName};
 
 /// Gives a custom volume or a bucket its name and place on a server.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Relocation {
     /// Its name; none for the one that it has.
     pub name: Option<ResourceName>,

@@ -135,7 +135,7 @@ pub fn is_identity(key: &str) -> bool {
 }
 
 /// Gives the instance of an archive its name and place on a server.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Placement {
     /// Its name.
     pub name: InstanceName,

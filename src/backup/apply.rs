@@ -13,15 +13,15 @@ use super::gather::{is_running, root_pool};
 use super::method::{Circumstances, Storage, choose};
 use super::plan::{Work, wishes};
 use super::request::Options;
-use crate::incus::{Client, Exportable, Instance, InstanceSnapshot, Pool};
+use crate::incus::{BackOff, Client, Exportable, Instance, InstanceSnapshot, Pool};
 use crate::model::{Method, Owner, RunId, SourceName};
 use crate::plan::{Approved, Failure, Outcome, Report, Row};
 use crate::progress::{Cancel, Progress, Task};
 use crate::target::{Stored, Target};
 use crate::temporary::{GuardProgram, InstanceAt, Pause};
 
-/// How long after a failure that passes the next try is made.
-const AGAIN: Duration = Duration::from_millis(500);
+/// How long after a failure that passes the next try is made, at first.
+pub(super) const AGAIN: Duration = Duration::from_millis(500);
 
 /// What a whole run shares.
 #[derive(Clone)]
@@ -81,10 +81,10 @@ impl Context {
     }
 
     /// Waits a moment before something that failed is tried again.
-    pub(super) async fn before_next_try(&self, error: &BackupError) {
+    pub(super) async fn before_next_try(&self, again: &mut BackOff, error: &BackupError) {
         tracing::debug!(%error, "trying again");
         tokio::select! {
-            () = tokio::time::sleep(AGAIN) => {}
+            () = again.wait() => {}
             () = self.cancel.cancelled() => {}
         }
     }
@@ -225,6 +225,7 @@ pub(super) async fn back_up(
     .delete_left_over()
     .await?;
     let mut tries = context.options.retries;
+    let mut again = BackOff::from(AGAIN);
     loop {
         let subject = look(context, work).await?;
         // On the heap: it holds a whole backup.
@@ -234,7 +235,7 @@ pub(super) async fn back_up(
                 if tries > 0 && error.is_worth_retrying() && !context.cancel.is_cancelled() =>
             {
                 tries -= 1;
-                context.before_next_try(&error).await;
+                context.before_next_try(&mut again, &error).await;
             }
             result => return result,
         }

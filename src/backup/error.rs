@@ -125,7 +125,8 @@ impl BackupError {
         message.contains("Failed to mount LVM snapshot volume")
     }
 
-    /// Whether it may succeed when it is tried again: something changed under the export.
+    /// Whether it may succeed when it is tried again: something changed under the export, or the network
+    /// failed.
     ///
     /// The texts are those of Go's `archive/tar` and of the server's tar writer.
     pub(super) fn is_worth_retrying(&self) -> bool {
@@ -142,10 +143,12 @@ impl BackupError {
         if matches!(self, Self::Hook(_)) {
             return false;
         }
-        let mut error: Option<&dyn std::error::Error> = Some(self);
+        let mut error: Option<&(dyn std::error::Error + 'static)> = Some(self);
         while let Some(inner) = error {
             let text = inner.to_string();
-            if PASSING.iter().any(|passing| text.contains(passing)) {
+            // Whatever was begun has been taken back.
+            let of_the_network = inner.downcast_ref().is_some_and(incus::Error::is_passing);
+            if of_the_network || PASSING.iter().any(|passing| text.contains(passing)) {
                 return true;
             }
             error = inner.source();

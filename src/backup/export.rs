@@ -9,7 +9,7 @@ use super::apply::Context;
 use super::error::BackupError;
 use super::store::{Frames, Sink, StoredArchive, Writing};
 use crate::archive::Passage;
-use crate::incus::{BackupRequest, Exportable, OperationError};
+use crate::incus::{BackOff, BackupRequest, Exportable, OperationError};
 use crate::model::Version;
 use crate::progress::{Cancel, Task};
 use crate::temporary::{is_left_over, owned_name};
@@ -221,13 +221,16 @@ impl Export<'_> {
             ..
         } = self.context;
         let mut tries = options.retries;
+        let mut again = BackOff::new();
         let mut announced = false;
         loop {
             let download = client.download_backup(self.what, name, offset).await;
             let download = match download {
                 Err(error) if tries > 0 && error.is_passing() => {
                     tries -= 1;
-                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    if cancel.is_cancelled() || !again.pause().await {
+                        return Err(error.into());
+                    }
                     continue;
                 }
                 download => download?,
@@ -253,7 +256,12 @@ impl Export<'_> {
                 }
                 Err(BackupError::CutOff { received, cause }) => {
                     offset += received;
-                    if tries == 0 {
+                    // However often it breaks off, it comes to its end as long as something comes.
+                    if received > 0 {
+                        tries = options.retries;
+                        again = BackOff::new();
+                    }
+                    if options.retries == 0 || tries == 0 || !again.pause().await {
                         return Err(BackupError::CutOff {
                             received: offset,
                             cause,

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use futures_util::StreamExt as _;
 
-use super::apply::{Context, Subject, back_up, look, outcome};
+use super::apply::{AGAIN, Context, Subject, back_up, look, outcome};
 use super::attempt::store_copy;
 use super::copy::TemporaryCopy;
 use super::error::BackupError;
@@ -22,6 +22,7 @@ use super::volume::{
     VolumeCopy, VolumeSubject, VolumeWork, back_up_volume, look_at_volume, store_iso,
     store_volume_copy,
 };
+use crate::incus::BackOff;
 use crate::model::{Method, ResourceId, RunId, Version, VolumeContent};
 use crate::plan::{Approved, Outcome, Report, Row};
 use crate::progress::Task;
@@ -91,6 +92,7 @@ async fn one(
         return vec![outcome(row, back_up(context, &work, &*task).await, begun)];
     }
     let mut tries = context.options.retries;
+    let mut again = BackOff::from(AGAIN);
     loop {
         match Box::pin(cut(context, &work, &members, &*task)).await {
             Ok(Cut::Copies(copies)) => {
@@ -101,7 +103,7 @@ async fn one(
                 if tries > 0 && error.is_worth_retrying() && !context.cancel.is_cancelled() =>
             {
                 tries -= 1;
-                context.before_next_try(&error).await;
+                context.before_next_try(&mut again, &error).await;
             }
             Err(error) => return failed(error, row, members, begun),
         }

@@ -165,7 +165,7 @@ impl Client {
     pub async fn delete_bucket_key(&self, what: &Exportable, name: &str) -> Result<(), Error> {
         let action = format!("delete key `{name}` of bucket `{what}`");
         let request = what.request(Method::DELETE, &["keys", name], action);
-        self.exchange(&request).await.map(drop)
+        self.patiently(&request).await.map(drop)
     }
 
     /// What of the server's own configuration bears on buckets; nothing where it is not shown.

@@ -1,13 +1,14 @@
 //! A connection to one server.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Error;
-use super::request::{PATIENCE, Request, decode};
+use super::request::{Request, decode};
+use super::{BackOff, Error};
 use crate::model::{ProjectName, Sha256};
+
+/// How often a connection that breaks is tried again before anything is known of the server.
+const BROKEN: u32 = 3;
 
 /// A server, reached and trusted.
 #[derive(Debug)]
@@ -117,13 +118,21 @@ impl Client {
 
     pub(super) async fn read_server(&self) -> Result<ServerInfo, Error> {
         let request = Request::get(&[], "read what the server is");
-        let begun = tokio::time::Instant::now();
+        let mut again = BackOff::new();
+        let mut broken = 0;
         loop {
             match self.exchange(&request).await {
-                // It is there, and starting. Nothing else is tried again: a user who mistyped an
-                // address wants to know at once.
-                Err(Error::Refused { code: 503, .. }) if begun.elapsed() < PATIENCE => {
-                    tokio::time::sleep(Duration::from_millis(250)).await;
+                // It is there, and starting.
+                Err(error @ Error::Refused { code: 503, .. }) => {
+                    if !again.pause().await {
+                        return Err(error);
+                    }
+                }
+                // A connection that broke may have been unlucky. A user who mistyped an address wants to
+                // know at once.
+                Err(error) if broken < BROKEN && error.is_broken() => {
+                    broken += 1;
+                    again.pause().await;
                 }
                 answer => return ServerInfo::parse(answer?.0.metadata),
             }

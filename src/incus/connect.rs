@@ -19,6 +19,12 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// before it does (the Go client waits as long).
 const ANSWER: Duration = Duration::from_secs(3600);
 
+/// How long a connection may carry nothing before its other end is asked for a sign of life, and between
+/// two such questions.
+const LIFE: Duration = Duration::from_secs(15);
+/// How long the other end may confirm nothing of what it was sent.
+const DEAD: Duration = Duration::from_secs(60);
+
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -316,7 +322,13 @@ async fn https(
             remote: name.clone(),
             cause,
         })?;
-    let mut http = builder(tls).no_proxy();
+    let mut http = builder(tls)
+        .no_proxy()
+        // A network that is gone says nothing: else a wait for an answer would go on for an hour.
+        .tcp_keepalive(LIFE)
+        .tcp_keepalive_interval(LIFE)
+        .tcp_keepalive_retries(3)
+        .tcp_user_timeout(DEAD);
     if let Some(proxy) = &environment.https_proxy {
         let proxy = reqwest::Proxy::https(proxy).map_err(|cause| unbuilt(name, base, cause))?;
         let except = environment

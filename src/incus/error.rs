@@ -25,6 +25,14 @@ pub enum Error {
         #[source]
         cause: reqwest::Error,
     },
+    /// The connection stands, and nothing comes.
+    #[error("nothing came for {seconds} seconds while trying to {action}")]
+    Silent {
+        /// What was asked.
+        action: String,
+        /// For how long.
+        seconds: u64,
+    },
     /// The server answered with something that is not its API.
     #[error("the server's answer to {action} cannot be understood")]
     Protocol {
@@ -53,10 +61,33 @@ impl Error {
     /// Whether the server may answer the same request soon.
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Refused { code, .. } => *code == 503,
-            Self::Transport { cause, .. } => {
-                !cause.is_body() && !cause.is_decode() && !tls::is_about_certificates(cause)
-            }
+            Self::Transport { cause, .. } => !tls::is_about_certificates(cause),
+            Self::Silent { .. } => true,
+            _ => self.is_not_now(),
+        }
+    }
+
+    /// Whether the connection broke, and not because nobody answered in time.
+    pub(super) fn is_broken(&self) -> bool {
+        match self {
+            Self::Transport { cause, .. } => self.is_passing() && !cause.is_timeout(),
+            _ => false,
+        }
+    }
+
+    /// Whether the server said that it did not do it, and may soon: then also what may not be done twice
+    /// can be asked for again. It has no codes but for the first.
+    pub(super) fn is_not_now(&self) -> bool {
+        const NOT_NOW: [&str; 3] = [
+            "database is locked",
+            "checkpoint in progress",
+            "bad connection",
+        ];
+        match self {
+            Self::Refused { code: 503, .. } => true,
+            Self::Refused {
+                code: 500, message, ..
+            } => NOT_NOW.iter().any(|text| message.contains(text)),
             _ => false,
         }
     }

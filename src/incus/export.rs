@@ -15,11 +15,14 @@ use super::client::Client;
 use super::event::EventStream;
 use super::exportable::Exportable;
 use super::operation::{Operation, OperationError};
-use super::request::{decode_segment, open};
+use super::request::open;
 use crate::model::PoolName;
 
 /// How long after a stream's end the operation may take to say how it ended.
 const VERDICT: Duration = Duration::from_secs(20);
+
+/// How long nothing may come of a file that the server holds.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// What is asked of an export.
 #[derive(Debug, Clone)]
@@ -183,7 +186,7 @@ impl Client {
         let total = response.content_length().map(|left| offset + left);
         Ok(Download {
             total,
-            stream: chunks(response, action),
+            stream: unless_silent(chunks(response, action.clone()), action),
         })
     }
 
@@ -255,6 +258,23 @@ impl Client {
     }
 }
 
+/// The chunks of a stream that is not silent for long: a file is there to be sent, so that nothing is
+/// wrong but the connection.
+fn unless_silent(stream: ChunkStream, action: String) -> ChunkStream {
+    futures_util::stream::unfold(Some(stream), move |stream| {
+        let action = action.clone();
+        async move {
+            let mut stream = stream?;
+            if let Ok(next) = tokio::time::timeout(SILENCE, stream.next()).await {
+                return next.map(|chunk| (chunk, Some(stream)));
+            }
+            let seconds = SILENCE.as_secs();
+            Some((Err(Error::Silent { action, seconds }), None))
+        }
+    })
+    .boxed()
+}
+
 /// The size in the `Content-Range: bytes */SIZE` of an answer to a range beyond the end.
 fn size_of_range(response: &reqwest::Response) -> Option<u64> {
     let range = response.headers().get("content-range")?.to_str().ok()?;
@@ -294,19 +314,5 @@ async fn watch(mut events: EventStream, what: Exportable) -> Option<Result<(), O
 }
 
 fn is_export_of(operation: &Operation, what: &Exportable) -> bool {
-    let own = what.path(&[]);
-    let mut urls = operation
-        .resources
-        .iter()
-        .flatten()
-        .flat_map(|(_, urls)| urls);
-    operation.description == what.exporting()
-        && urls.any(|url| {
-            let path = url.split('?').next().unwrap_or(url);
-            let segments: Vec<String> = path.split('/').map(decode_segment).collect();
-            // The first is the list's own name, which has more than one: `containers` is `instances`.
-            own.iter()
-                .skip(1)
-                .all(|own| segments.iter().any(|segment| segment == own))
-        })
+    operation.description == what.exporting() && operation.is_about(what)
 }

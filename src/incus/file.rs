@@ -1,11 +1,13 @@
 //! Files inside instances (`/1.0/instances/NAME/files`), which the server reads and writes whether the
 //! instance runs or not.
 
+use std::time::Duration;
+
 use reqwest::Method;
 
 use super::Error;
 use super::client::Client;
-use super::request::{PATIENCE, Request, open};
+use super::request::{Request, open};
 use crate::model::{InstanceName, ProjectName};
 
 /// What is at a path of an instance.
@@ -65,6 +67,9 @@ pub struct NewFile {
     /// Its group, as seen from inside.
     pub gid: u64,
 }
+
+/// How long a look at a file may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn files(method: Method, name: &InstanceName, action: String) -> Request {
     Request::new(method, &["instances", name.as_str(), "files"], action)

@@ -259,7 +259,7 @@ impl Client {
         let segments = ["images", &fingerprint.to_string()];
         let request = Request::new(Method::PUT, &segments, action).project(project);
         let request = request.json(body).header("if-match", &etag.0);
-        self.exchange(&request).await.map(drop)
+        self.patiently(&request).await.map(drop)
     }
 
     /// Deletes an image.
@@ -303,7 +303,7 @@ impl Client {
         let request = Request::new(Method::POST, &["images", "aliases"], action).project(project);
         let body =
             json!({ "name": alias.name, "description": alias.description, "target": target });
-        self.exchange(&request.json(body)).await.map(drop)
+        self.patiently(&request.json(body)).await.map(drop)
     }
 
     /// Has an alias that is there stand for an image.
@@ -318,7 +318,7 @@ impl Client {
         let segments = ["images", "aliases", name.as_str()];
         let request = Request::new(Method::PUT, &segments, action).project(project);
         let body = json!({ "description": description, "target": target });
-        self.exchange(&request.json(body)).await.map(drop)
+        self.patiently(&request.json(body)).await.map(drop)
     }
 
     /// Deletes an alias, and not its image.

@@ -7,10 +7,12 @@
 //! # What holds
 //!
 //! - Every request names its project.
-//! - A POST is never sent twice: its answer may have been lost after it was done.
+//! - A POST is never sent twice, unless the server said that it was not done: its answer may have been
+//!   lost after it was. Whoever sent it looks at what should have come of it.
 //! - Bodies of backups are streamed, never held.
 
 mod attachment;
+mod back_off;
 mod bucket;
 mod client;
 mod config;
@@ -35,6 +37,7 @@ mod volume;
 mod websocket;
 
 pub use attachment::{Attachments, Holder, Mount, Mounter, mounted_volume};
+pub use back_off::BackOff;
 pub use bucket::{Bucket, BucketKey, BucketService};
 pub use client::{Client, ServerInfo};
 pub use config::{Config, ConfigError, Remote};

@@ -91,14 +91,14 @@ impl Client {
         let action = format!("create project `{name}`");
         let request = Request::new(Method::POST, &["projects"], action);
         let body = json!({ "name": name, "config": { "features.images": "false" } });
-        self.exchange(&request.json(body)).await.map(drop)
+        self.patiently(&request.json(body)).await.map(drop)
     }
 
     /// Deletes a project.
     pub async fn delete_project(&self, name: &ProjectName) -> Result<(), Error> {
         let action = format!("delete project `{name}`");
         let request = Request::new(Method::DELETE, &["projects", name.as_str()], action);
-        self.exchange(&request).await.map(drop)
+        self.patiently(&request).await.map(drop)
     }
 
     /// Every storage pool.

@@ -15,14 +15,15 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Error;
 use super::client::Client;
-use super::request::{Request, decode, raw};
+use super::exportable::Exportable;
+use super::request::{Request, decode, decode_segment, raw};
+use super::{BackOff, Error};
 use crate::model::{InstanceName, ProjectName};
 use crate::progress::Cancel;
 
-/// How long a daemon that does not answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the answer to a wait of a second may take.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// Work that the server does.
 #[derive(Debug, Clone, Deserialize)]
@@ -95,6 +96,19 @@ impl Operation {
         }
     }
 
+    /// Whether it is about something, or about what belongs to it.
+    pub(super) fn is_about(&self, what: &Exportable) -> bool {
+        let own = what.path(&[]);
+        let resources = self.resources.iter().flat_map(BTreeMap::values);
+        resources.flatten().any(|url| {
+            let path = url.split('?').next().unwrap_or(url);
+            let segments: Vec<String> = path.split('/').map(decode_segment).collect();
+            // The first is the list's own name, which has more than one: `containers` is `instances`.
+            let mut own = own.iter().skip(1);
+            own.all(|own| segments.iter().any(|segment| segment == own))
+        })
+    }
+
     /// What it says of how far it is.
     fn progress(&self) -> Option<&str> {
         let metadata = self.metadata.as_ref()?;
@@ -136,7 +150,7 @@ impl Client {
         cancel: &Cancel,
         mut progress: impl FnMut(&str) + Send,
     ) -> Result<Operation, OperationError> {
-        let mut silent_since = None;
+        let mut silence: Option<BackOff> = None;
         loop {
             let look = tokio::select! {
                 look = self.look(operation) => look,
@@ -145,26 +159,38 @@ impl Client {
             match look {
                 Ok(Look::Ended(end)) => return end,
                 Ok(Look::Running(now)) => {
-                    silent_since = None;
+                    silence = None;
                     if let Some(text) = now.progress() {
                         progress(text);
                     }
                 }
                 Err(error) if error.is_passing() => {
-                    let since = *silent_since.get_or_insert_with(tokio::time::Instant::now);
-                    if since.elapsed() > PATIENCE {
+                    let waits = tokio::select! {
+                        waits = silence.get_or_insert_default().pause() => waits,
+                        () = cancel.cancelled() => return Err(OperationError::Cancelled),
+                    };
+                    if !waits {
                         return Err(error.into());
                     }
-                    tokio::time::sleep(Duration::from_millis(250)).await;
                 }
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
-    /// Waits for a second at most.
+    /// Waits for a second at most, if the connection carries.
     async fn look(&self, operation: &Operation) -> Result<Look, Error> {
         let action = format!("wait for `{}`", operation.description);
+        let looked = tokio::time::timeout(ANSWER, self.look_for(operation, action.clone())).await;
+        looked.unwrap_or_else(|_| {
+            Err(Error::Silent {
+                action,
+                seconds: ANSWER.as_secs(),
+            })
+        })
+    }
+
+    async fn look_for(&self, operation: &Operation, action: String) -> Result<Look, Error> {
         let wait = Request::get(&["operations", &operation.id, "wait"], action.clone());
         let response = self.send(&wait.with("timeout", "1"), None).await?;
         let code = response.status().as_u16();
@@ -205,23 +231,20 @@ impl Client {
 
     /// Whether the server is doing something to an instance.
     pub async fn is_busy(&self, project: &ProjectName, name: &InstanceName) -> Result<bool, Error> {
+        let what = Exportable::instance(project.clone(), name);
+        Ok(self.under_way(&what).await?.is_some())
+    }
+
+    /// What the server is doing to something, or making it.
+    pub async fn under_way(&self, what: &Exportable) -> Result<Option<Operation>, Error> {
         let action = "list operations";
         let get = Request::get(&["operations"], action).with("recursion", "1");
-        let (found, _) = self.read(&get.project(project)).await?;
+        let (found, _) = self.read(&get.project(what.project())).await?;
         // Lists by status; a server that does nothing gives none.
         let by_status: Option<BTreeMap<String, Vec<Operation>>> = decode(found, action)?;
-        let url = format!("/1.0/instances/{name}");
-        let names = |operation: &Operation| {
-            let resources = operation.resources.iter().flat_map(BTreeMap::values);
-            let mut paths = resources
-                .flatten()
-                .map(|path| path.split('?').next().unwrap_or_default());
-            operation.ended().is_none() && paths.any(|path| path == url)
-        };
-        Ok(by_status
-            .into_iter()
-            .flatten()
-            .any(|(_, all)| all.iter().any(names)))
+        let all = by_status.into_iter().flatten().flat_map(|(_, all)| all);
+        let mut ours = all.filter(|it| it.ended().is_none() && it.is_about(what));
+        Ok(ours.next())
     }
 
     /// Asks the server to give an operation up; many cannot be.

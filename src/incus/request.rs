@@ -6,13 +6,13 @@ use reqwest::{Method, Response};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Error;
 use super::client::Client;
 use super::operation::Operation;
+use super::{BackOff, Error};
 use crate::model::ProjectName;
 
-/// How long a server that is starting is waited for.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the answer to a request that only reads may take.
+const ANSWER: Duration = Duration::from_secs(60);
 /// How large an answer in JSON may be.
 const LIMIT: usize = 64 * 1024 * 1024;
 
@@ -153,6 +153,24 @@ impl Client {
         })
     }
 
+    /// Exchanges, and does not wait for ever where something is only read.
+    async fn exchange_in_time(
+        &self,
+        request: &Request,
+    ) -> Result<(Envelope, Option<String>), Error> {
+        // What changes something may take its time.
+        if request.method != Method::GET {
+            return self.exchange(request).await;
+        }
+        let exchanged = tokio::time::timeout(ANSWER, self.exchange(request)).await;
+        exchanged.unwrap_or_else(|_| {
+            Err(Error::Silent {
+                action: request.action.clone(),
+                seconds: ANSWER.as_secs(),
+            })
+        })
+    }
+
     /// Sends a request and opens the envelope of the answer; errors inside are errors. Gives the
     /// `ETag` along.
     pub(super) async fn exchange(
@@ -169,17 +187,20 @@ impl Client {
         Ok((envelope, etag))
     }
 
-    /// Asks again, for some seconds, while the server does not answer: where it is being restarted.
-    async fn patiently(&self, request: &Request) -> Result<(Envelope, Option<String>), Error> {
-        let begun = tokio::time::Instant::now();
-        let mut pause = Duration::from_millis(100);
+    /// Asks again, for some seconds, while the server does not answer: where the network fails, or the
+    /// server is being restarted.
+    pub(super) async fn patiently(
+        &self,
+        request: &Request,
+    ) -> Result<(Envelope, Option<String>), Error> {
+        let mut again = BackOff::new();
         loop {
-            match self.exchange(request).await {
-                Err(error)
-                    if request.repeatable && error.is_passing() && begun.elapsed() < PATIENCE =>
-                {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(2));
+            match self.exchange_in_time(request).await {
+                Err(error) if error.is_not_now() || (request.repeatable && error.is_passing()) => {
+                    if !again.pause().await {
+                        return Err(error);
+                    }
+                    tracing::debug!(%error, "asking again");
                 }
                 result => return result,
             }
@@ -214,7 +235,7 @@ impl Client {
 impl Client {
     /// Does something that some servers do at once, and others make an operation of.
     pub(super) async fn begin_or_do(&self, request: &Request) -> Result<Option<Operation>, Error> {
-        let (envelope, _) = self.exchange(request).await?;
+        let (envelope, _) = self.patiently(request).await?;
         match envelope.kind.as_str() {
             "async" => Ok(Some(Operation::parse(envelope.metadata, &request.action)?)),
             _ => Ok(None),

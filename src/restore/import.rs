@@ -1,12 +1,13 @@
 //! One import: an archive sent, checked on the way, and awaited to its end.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::apply::Context;
 use super::error::RestoreError;
 use super::send::{Source, Upload, Withhold};
 use crate::archive::Passage;
-use crate::incus::{Exportable, Import, OperationError};
+use crate::incus::{self, BackOff, Exportable, Import, Operation, OperationError};
 use crate::progress::{Cancel, Task};
 use crate::target::Stored;
 
@@ -19,18 +20,79 @@ pub(super) struct Importing<'a> {
     pub(super) task: &'a Arc<dyn Task>,
 }
 
+/// How often an archive is sent.
+const TRIES: u32 = 6;
+/// How long is looked for what the server may make of an archive that it has.
+const HEARSAY: Duration = Duration::from_secs(3);
+
+/// What is there of something that was sent.
+enum Arrived {
+    /// The server makes it.
+    Coming(Operation),
+    /// It is there.
+    There,
+}
+
+/// What came of sending an archive.
+enum Sent<C> {
+    /// The server imports it.
+    Begun(Operation, C),
+    /// All of it was sent, and it is not known whether the server has it.
+    Unheard(incus::Error, C),
+    /// The connection broke before the end was sent: nothing can come of it.
+    Broken(incus::Error),
+}
+
 impl Importing<'_> {
-    /// Imports; `passage` makes what checks and rewrites the archive on its way. When this fails,
-    /// nothing of the name is left.
+    /// Imports; `passage` makes what checks and rewrites the archive on its way. Where the network fails
+    /// it is sent again, unless the server has all of it. When this fails, nothing of the name is left.
     pub(super) async fn run<P: Passage<Withhold>>(
         &self,
-        passage: impl FnOnce(Withhold) -> P + Send + 'static,
+        passage: impl FnOnce(Withhold) -> P + Clone + Send + 'static,
     ) -> Result<P::Contents, RestoreError> {
+        let mut again = BackOff::new();
+        let mut heard: Option<P::Contents> = None;
+        let mut left = TRIES;
+        loop {
+            left -= 1;
+            let error: RestoreError = match self.send(passage.clone()).await {
+                Ok(Sent::Begun(operation, contents)) => {
+                    return self.ended(operation, contents).await;
+                }
+                Ok(Sent::Unheard(error, contents)) => {
+                    heard = Some(contents);
+                    error.into()
+                }
+                Ok(Sent::Broken(error)) => error.into(),
+                // One that was sent before, and that came after all, may be in the way of another.
+                Err(error @ RestoreError::Incus(_)) if heard.is_some() => error,
+                Err(error) => return Err(error),
+            };
+            if heard.is_some()
+                && let Some(operation) = self.arrived().await?
+            {
+                let contents = heard.take().ok_or(RestoreError::Worker)?;
+                return match operation {
+                    Arrived::Coming(operation) => self.ended(operation, contents).await,
+                    Arrived::There => Ok(contents),
+                };
+            }
+            let passing = matches!(&error, RestoreError::Incus(error) if error.is_passing());
+            if left == 0 || !passing || self.context.cancel.is_cancelled() {
+                return Err(error);
+            }
+            again.wait().await;
+            tracing::debug!(%error, what = %self.import.to, "sending it again");
+        }
+    }
+
+    /// Sends the archive once.
+    async fn send<P: Passage<Withhold>>(
+        &self,
+        passage: impl FnOnce(Withhold) -> P + Send + 'static,
+    ) -> Result<Sent<P::Contents>, RestoreError> {
         let Self {
-            context,
-            import,
-            task,
-            ..
+            context, import, ..
         } = self;
         let to = &import.to;
         let (body, verdict) = self.open(passage).await?.split();
@@ -38,15 +100,46 @@ impl Importing<'_> {
         let sending = client.import_backup(import, body);
         let sent = verdict.answer(sending, &context.cancel).await?;
         // Where the archive is bad the upload failed because of it, and the verdict is the reason.
-        let (operation, contents) = match (sent, verdict.wait().await?) {
-            (Ok(operation), Some(contents)) => (operation, contents),
+        match (sent, verdict.wait().await?) {
+            (Ok(operation), Some(contents)) => Ok(Sent::Begun(operation, contents)),
             (Ok(operation), None) => {
                 let _ = client.wait(&operation, &Cancel::new(), |_| ()).await;
                 remove(context, to).await?;
-                return Err(RestoreError::NothingCame(to.clone()));
+                Err(RestoreError::NothingCame(to.clone()))
             }
-            (Err(error), _) => return Err(error.into()),
-        };
+            (Err(error), Some(contents)) if error.is_passing() => {
+                Ok(Sent::Unheard(error, contents))
+            }
+            (Err(error), None) if error.is_passing() => Ok(Sent::Broken(error)),
+            (Err(error), _) => Err(error.into()),
+        }
+    }
+
+    /// Looks whether what was sent came, although the server did not say so.
+    async fn arrived(&self) -> Result<Option<Arrived>, RestoreError> {
+        let client = &self.context.client;
+        let to = &self.import.to;
+        let begun = Instant::now();
+        loop {
+            if let Some(operation) = client.under_way(to).await? {
+                return Ok(Some(Arrived::Coming(operation)));
+            }
+            if client.exists(to).await? {
+                return Ok(Some(Arrived::There));
+            }
+            // It reads an archive to its end before it makes an operation of it.
+            if begun.elapsed() > HEARSAY {
+                return Ok(None);
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    /// Waits for the end of an import.
+    async fn ended<C>(&self, operation: Operation, contents: C) -> Result<C, RestoreError> {
+        let Self { context, task, .. } = self;
+        let to = &self.import.to;
+        let client = &context.client;
         task.phase("unpacking on the server", None);
         match client
             .wait(&operation, &context.cancel, |status| task.detail(status))

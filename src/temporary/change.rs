@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::Mark;
 use super::mark::{INSTANCE_ID, remember_identity, take_off, take_off_alone};
-use crate::incus::{self, Client, Operation, OperationError, StateChange};
+use crate::incus::{self, BackOff, Client, Instance, Operation, OperationError, StateChange};
 use crate::model::{InstanceName, ProjectName};
 use crate::progress::Cancel;
 
@@ -31,6 +31,40 @@ pub enum ChangeError {
     /// The volume is not there.
     #[error("volume `{0}` does not exist")]
     NoVolume(String),
+}
+
+impl ChangeError {
+    /// Whether the same may be done soon, or was done and nobody heard of it.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Incus(error) | Self::Operation(OperationError::Request(error)) => {
+                error.is_passing()
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Does something again where the network fails, unless it was done and only the answer got lost, which
+/// `is_done` tells.
+pub(super) async fn insist(
+    change: impl AsyncFn() -> Result<(), ChangeError>,
+    is_done: impl AsyncFn() -> Result<bool, ChangeError>,
+) -> Result<(), ChangeError> {
+    let mut again = BackOff::new();
+    let mut lost = false;
+    loop {
+        let Err(error) = change().await else {
+            return Ok(());
+        };
+        lost |= error.is_passing();
+        if lost && is_done().await? {
+            return Ok(());
+        }
+        if !error.is_passing() || !again.pause().await {
+            return Err(error);
+        }
+    }
 }
 
 pub(super) async fn wait(client: &Client, operation: &Operation) -> Result<(), ChangeError> {
@@ -87,20 +121,38 @@ pub async fn edit_instance(
         body.insert(key.to_owned(), after.described[key].clone());
     }
     body.insert("config".to_owned(), json!(after.config));
-    let operation = client
-        .update_instance(project, name, Value::Object(body), &etag)
-        .await?;
-    match wait(client, &operation).await {
-        // Its result is lost: what is there now says whether it was made.
-        Err(ChangeError::Operation(OperationError::Vanished { .. })) => {
-            let now = client.instance(project, name).await?;
-            match now {
-                Some((instance, _)) if instance.config == after.config => Ok(()),
-                _ => Err(ChangeError::NoInstance(name.clone())),
+    let body = Value::Object(body);
+    let change = async || {
+        let update = client.update_instance(project, name, body.clone(), &etag);
+        match wait(client, &update.await?).await {
+            // Its result is lost: what is there now says whether it was made.
+            Err(ChangeError::Operation(OperationError::Vanished { .. }))
+                if !is_as(client, (project, name), &after).await? =>
+            {
+                Err(ChangeError::NoInstance(name.clone()))
             }
+            Err(ChangeError::Operation(OperationError::Vanished { .. })) => Ok(()),
+            result => result,
         }
-        result => result,
-    }
+    };
+    insist(change, async || {
+        is_as(client, (project, name), &after).await
+    })
+    .await
+}
+
+async fn is_as(
+    client: &Client,
+    (project, name): (&ProjectName, &InstanceName),
+    wanted: &Editable,
+) -> Result<bool, ChangeError> {
+    let found = client.instance(project, name).await?;
+    Ok(found.is_some_and(|(instance, _)| {
+        instance.config == wanted.config
+            && ["profiles", "devices"]
+                .iter()
+                .all(|key| instance.raw.get(key) == wanted.described.get(key))
+    }))
 }
 
 /// Changes an instance's own devices; everything else stays as it is. Nothing is sent when the edit
@@ -159,15 +211,22 @@ pub async fn rename(
     from: &InstanceName,
     to: &InstanceName,
 ) -> Result<(), ChangeError> {
-    let operation = client.rename_instance(project, from, to).await?;
-    match wait(client, &operation).await {
-        Err(ChangeError::Operation(OperationError::Vanished { .. }))
-            if client.instance(project, to).await?.is_some() =>
-        {
-            Ok(())
+    let change = async || {
+        let operation = client.rename_instance(project, from, to).await?;
+        match wait(client, &operation).await {
+            Err(ChangeError::Operation(OperationError::Vanished { .. }))
+                if client.instance(project, to).await?.is_some() =>
+            {
+                Ok(())
+            }
+            result => result,
         }
-        result => result,
-    }
+    };
+    insist(change, async || {
+        let (to, from) = (client.instance(project, to), client.instance(project, from));
+        Ok(to.await?.is_some() && from.await?.is_none())
+    })
+    .await
 }
 
 /// Stops an instance: cleanly, and by force where it does not stop in time.
@@ -187,13 +246,29 @@ pub async fn stop(
     if is_stopped(client, project, name).await? {
         return Ok(());
     }
-    let operation = client
-        .change_state(project, name, StateChange::ForceStop)
-        .await?;
-    match wait(client, &operation).await {
+    let change = StateChange::ForceStop;
+    match change_state(client, (project, name), change, Instance::is_stopped).await {
         Err(_) if is_stopped(client, project, name).await? => Ok(()),
         result => result,
     }
+}
+
+/// Changes what an instance does, again where the network fails, until it `is_so`.
+async fn change_state(
+    client: &Client,
+    (project, name): (&ProjectName, &InstanceName),
+    change: StateChange,
+    is_so: fn(&Instance) -> bool,
+) -> Result<(), ChangeError> {
+    let ask = async || {
+        let operation = client.change_state(project, name, change).await?;
+        wait(client, &operation).await
+    };
+    insist(ask, async || {
+        let found = client.instance(project, name).await?;
+        Ok(found.is_some_and(|(instance, _)| is_so(&instance)))
+    })
+    .await
 }
 
 async fn is_stopped(
@@ -216,10 +291,10 @@ pub async fn start(
     if !instance.is_stopped() {
         return Ok(());
     }
-    let operation = client
-        .change_state(project, name, StateChange::Start)
-        .await?;
-    wait(client, &operation).await
+    change_state(client, (project, name), StateChange::Start, |instance| {
+        !instance.is_stopped()
+    })
+    .await
 }
 
 /// Starts an instance even if a stop that was asked for before is still on its way; one that runs is
@@ -258,10 +333,8 @@ pub async fn pause(
     project: &ProjectName,
     name: &InstanceName,
 ) -> Result<(), ChangeError> {
-    let operation = client
-        .change_state(project, name, StateChange::Freeze)
-        .await?;
-    match wait(client, &operation).await {
+    let change = StateChange::Freeze;
+    match change_state(client, (project, name), change, Instance::is_frozen).await {
         Err(error) => match client.instance(project, name).await? {
             Some((instance, _)) if instance.is_frozen() => Ok(()),
             _ => Err(error),
@@ -296,10 +369,8 @@ pub(super) async fn resume_only(
     if !is_frozen().await? {
         return Ok(());
     }
-    let operation = client
-        .change_state(project, name, StateChange::Unfreeze)
-        .await?;
-    match wait(client, &operation).await {
+    let goes_on = |instance: &Instance| !instance.is_frozen();
+    match change_state(client, (project, name), StateChange::Unfreeze, goes_on).await {
         Err(error) if is_frozen().await? => Err(error),
         _ => Ok(()),
     }
@@ -315,10 +386,8 @@ pub async fn delete(
         return Ok(());
     };
     if !instance.is_stopped() {
-        let operation = client
-            .change_state(project, name, StateChange::ForceStop)
-            .await?;
-        wait(client, &operation).await?;
+        let change = StateChange::ForceStop;
+        change_state(client, (project, name), change, Instance::is_stopped).await?;
     }
     if instance.config.contains_key("security.protection.delete") {
         edit_config(client, project, name, |config| {

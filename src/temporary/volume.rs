@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::change::{ChangeError, wait};
+use super::change::{ChangeError, insist, wait};
 use super::mark::is_of_a_mark;
 use crate::incus::{Client, Exportable, Operation, OperationError};
 use crate::model::ResourceName;
@@ -49,14 +49,18 @@ pub async fn edit_volume(
         return Ok(());
     }
     let body = json!({ "config": after.config, "description": after.description });
-    let operation = client.update_volume(what, body, &etag).await?;
-    if ended(client, operation).await? {
-        return Ok(());
-    }
-    match client.volume(what).await? {
-        Some((volume, _)) if volume.config == after.config => Ok(()),
-        _ => Err(gone()),
-    }
+    let is_changed = async || {
+        let now = client.volume(what).await?;
+        Ok(now.is_some_and(|(volume, _)| volume.config == after.config))
+    };
+    let change = async || {
+        let operation = client.update_volume(what, body.clone(), &etag).await?;
+        if ended(client, operation).await? || is_changed().await? {
+            return Ok(());
+        }
+        Err(gone())
+    };
+    insist(change, is_changed).await
 }
 
 /// Takes the mark off a volume.
@@ -74,11 +78,18 @@ pub async fn rename_volume(
     what: &Exportable,
     to: &ResourceName,
 ) -> Result<(), ChangeError> {
-    let operation = client.rename_volume(what, to).await?;
-    if ended(client, operation).await? || client.exists(&what.beside(to.clone())).await? {
-        return Ok(());
-    }
-    Err(ChangeError::NoVolume(what.to_string()))
+    let beside = what.beside(to.clone());
+    let change = async || {
+        let operation = client.rename_volume(what, to).await?;
+        if ended(client, operation).await? || client.exists(&beside).await? {
+            return Ok(());
+        }
+        Err(ChangeError::NoVolume(what.to_string()))
+    };
+    insist(change, async || {
+        Ok(client.exists(&beside).await? && !client.exists(what).await?)
+    })
+    .await
 }
 
 /// Deletes a volume, which nothing may use; one that is not there is as good.

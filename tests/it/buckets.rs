@@ -296,7 +296,6 @@ fn a_failed_create_leaves_nothing(#[case] series: Series, #[case] fault: Fault) 
 #[rstest]
 #[case::refused(Fault::Refuse("POST", "/buckets", 500, "not today"))]
 #[case::fails(Fault::Fail("Restoring bucket backup", "no space left on device"))]
-#[case::reset(Fault::Reset("POST", "/buckets"))]
 fn a_failed_restore_leaves_no_bucket(#[case] fault: Fault) {
     let world = world(Series::Lts60);
     run(&world, &["create", "--yes"]).exits(0);
@@ -309,6 +308,17 @@ fn a_failed_restore_leaves_no_bucket(#[case] fault: Fault) {
     );
     assert!(world.incus.state().buckets.is_empty());
     run(&world, &["restore", "--yes"]).exits(0);
+}
+
+#[test]
+fn an_import_whose_connection_breaks_is_sent_again() {
+    let world = world(Series::Lts60);
+    run(&world, &["create", "--yes"]).exits(0);
+    world.incus.state().buckets.clear();
+    world.incus.inject(Fault::Reset("POST", "/buckets"));
+    run(&world, &["restore", "--yes"]).exits(0);
+    assert_eq!(world.incus.state().faults, []);
+    assert!(!world.incus.state().buckets.is_empty());
 }
 
 #[test]

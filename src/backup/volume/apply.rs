@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use futures_util::StreamExt as _;
 
-use super::super::apply::{Context, outcome};
+use super::super::apply::{AGAIN, Context, outcome};
 use super::super::error::BackupError;
 use super::super::export::Export;
 use super::super::plan::wishes;
@@ -13,7 +13,7 @@ use super::gather::circumstances;
 use super::method::choose;
 use super::plan::VolumeWork;
 use super::store::{store, store_config, store_copy};
-use crate::incus::{Exportable, Mounter, Pool, Volume, VolumeSnapshot};
+use crate::incus::{BackOff, Exportable, Mounter, Pool, Volume, VolumeSnapshot};
 use crate::model::{Method, VolumeContent};
 use crate::plan::{Approved, Outcome, Report, Row};
 use crate::progress::Task;
@@ -117,6 +117,7 @@ pub(in crate::backup) async fn back_up(
 ) -> Result<Stored, BackupError> {
     delete_left_over(context, work, task).await?;
     let mut tries = context.options.retries;
+    let mut again = BackOff::from(AGAIN);
     loop {
         let subject = look(context, work).await?;
         match attempt(context, &subject, task).await {
@@ -124,7 +125,7 @@ pub(in crate::backup) async fn back_up(
                 if tries > 0 && error.is_worth_retrying() && !context.cancel.is_cancelled() =>
             {
                 tries -= 1;
-                context.before_next_try(&error).await;
+                context.before_next_try(&mut again, &error).await;
             }
             result => return result,
         }

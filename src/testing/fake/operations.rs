@@ -16,6 +16,19 @@ const MEMORY: Duration = Duration::from_secs(5);
 pub(super) fn answer(state: &mut State, asked: &Asked, rest: &[&str]) -> Answer {
     state.forget_operations();
     match (asked.method.as_str(), rest) {
+        ("GET", []) => {
+            // By status; one that does nothing has no list.
+            let mut all = serde_json::Map::new();
+            for operation in state.operations.values() {
+                let status = operation["status"].as_str().unwrap_or_default();
+                let list = all.entry(status.to_lowercase());
+                let list = list.or_insert_with(|| json!([]));
+                list.as_array_mut()
+                    .into_iter()
+                    .for_each(|list| list.push(operation.clone()));
+            }
+            Answer::sync(Value::Object(all))
+        }
         ("GET", [id, "wait"]) => state.waited(id, asked.series),
         ("GET", [id]) => match state.operations.get(*id) {
             Some(operation) => Answer::sync(operation.clone()),
@@ -78,6 +91,11 @@ impl State {
             kept["resources"][key] = value.clone();
         }
         operation["resources"][key] = value;
+    }
+
+    /// Ends whatever goes on, undone.
+    pub fn give_up(&mut self) {
+        self.operations.clear();
     }
 
     fn forget_operations(&mut self) {
