@@ -1,10 +1,12 @@
 //! Does what was planned and agreed to.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::attempt::attempt;
 use super::error::BackupError;
@@ -44,6 +46,25 @@ pub struct Context {
     pub cancel: Cancel,
     /// What pausing instances needs.
     pub pausing: Arc<Pausing>,
+    /// Whose turn it is, where several servers are backed up at a time.
+    pub turns: Turns,
+}
+
+/// How many things are backed up at a time on all servers together.
+#[derive(Debug, Clone, Default)]
+pub struct Turns(Option<Arc<Semaphore>>);
+
+impl Turns {
+    /// So many on all servers that share these turns.
+    pub fn shared(count: NonZeroUsize) -> Self {
+        Self(Some(Arc::new(Semaphore::new(count.get()))))
+    }
+
+    /// Waits for a turn, which ends when what this gives is dropped.
+    async fn next(&self) -> Option<OwnedSemaphorePermit> {
+        let turns = self.0.clone()?;
+        turns.acquire_owned().await.ok()
+    }
 }
 
 /// What a run pauses instances with, and what its temporary objects are numbered by.
@@ -68,6 +89,14 @@ impl Pausing {
 }
 
 impl Context {
+    /// Waits until one more thing may be backed up; nobody waits for a run that is given up.
+    pub(super) async fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        tokio::select! {
+            turn = self.turns.next() => turn,
+            () = self.cancel.cancelled() => None,
+        }
+    }
+
     /// The number of the next temporary object.
     pub(super) fn next_number(&self) -> usize {
         self.pausing.next.fetch_add(1, Ordering::Relaxed)
@@ -135,6 +164,7 @@ pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
 }
 
 async fn one(context: &Context, row: Row, work: &Work) -> Outcome {
+    let _turn = context.turn().await;
     let begun = Instant::now();
     let task = context.progress.task(work.name.as_str());
     outcome(row, back_up(context, work, &*task).await, begun)

@@ -86,6 +86,7 @@ async fn one(
     (row, work): (Row, Work),
     members: Vec<(Row, VolumeWork)>,
 ) -> Vec<Outcome> {
+    let _turn = context.turn().await;
     let begun = Instant::now();
     let task = context.progress.task(work.name.as_str());
     if members.is_empty() {

@@ -37,7 +37,7 @@ mod request;
 mod store;
 mod volume;
 
-pub use apply::{Context, Pausing, apply};
+pub use apply::{Context, Pausing, Turns, apply};
 pub use error::BackupError;
 pub use gather::{Facts, Sizes, TargetFacts, gather};
 pub use group::apply_groups;

@@ -1,14 +1,19 @@
 //! A connection to one server.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::request::{Request, decode};
+use super::request::{Envelope, Request, decode};
 use super::{BackOff, Error};
 use crate::model::{ProjectName, Sha256};
 
 /// How often a connection that breaks is tried again before anything is known of the server.
 const BROKEN: u32 = 3;
+
+/// How long a server may take to say what it is.
+const GREETING: Duration = Duration::from_secs(15);
 
 /// A server, reached and trusted.
 #[derive(Debug)]
@@ -116,12 +121,23 @@ impl Client {
         self.own_project.as_ref()
     }
 
+    /// The first answer, which must not be long in coming: whatever listens there may say nothing for ever.
+    async fn greeting(&self, request: &Request) -> Result<(Envelope, Option<String>), Error> {
+        let answered = tokio::time::timeout(GREETING, self.exchange(request)).await;
+        answered.unwrap_or_else(|_| {
+            Err(Error::Silent {
+                action: request.action.clone(),
+                seconds: GREETING.as_secs(),
+            })
+        })
+    }
+
     pub(super) async fn read_server(&self) -> Result<ServerInfo, Error> {
         let request = Request::get(&[], "read what the server is");
         let mut again = BackOff::new();
         let mut broken = 0;
         loop {
-            match self.exchange(&request).await {
+            match self.greeting(&request).await {
                 // It is there, and starting.
                 Err(error @ Error::Refused { code: 503, .. }) => {
                     if !again.pause().await {

@@ -180,7 +180,7 @@ impl Client {
             Error::Transport { cause: inner, .. } if tls::is_about_certificates(inner) => {
                 ConnectError::WrongCertificate { remote, cause }
             }
-            Error::Transport { .. } => ConnectError::Unreachable {
+            Error::Transport { .. } | Error::Silent { .. } => ConnectError::Unreachable {
                 remote,
                 address: address.to_owned(),
                 cause,

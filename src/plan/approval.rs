@@ -1,7 +1,7 @@
 //! Consent, and what it makes of a plan.
 
 use super::{Plan, Row, Step};
-use crate::model::Kind;
+use crate::model::{Kind, SourceName};
 
 /// That the user agrees to one plan.
 ///
@@ -72,6 +72,19 @@ impl<W> Approved<W> {
         }
     }
 
+    /// What is shown of the steps, in the order of the plan.
+    pub fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.steps.iter().map(Step::row)
+    }
+
+    /// Takes out the steps of one server, in their order: a plan for several was agreed to as a whole.
+    pub fn of_source(&mut self, source: &SourceName) -> Self {
+        let all = std::mem::take(&mut self.steps).into_iter();
+        let (own, others) = all.partition(|step| step.row().source.as_ref() == Some(source));
+        self.steps = others;
+        Self { steps: own }
+    }
+
     /// Takes out the steps of one sort, with the steps about `kind` that need nothing, in their order:
     /// a plan for several operations was agreed to as a whole.
     pub fn part<V>(&mut self, kind: Kind, mut sort: impl FnMut(W) -> Result<V, W>) -> Approved<V> {
@@ -131,6 +144,24 @@ mod tests {
         let each: Vec<_> = agreed(&[1, 2]).into_each().collect();
         let works: Vec<Vec<&i32>> = each.iter().map(|one| one.works().collect()).collect();
         assert_eq!(works, [[&1], [&2]]);
+    }
+
+    #[test]
+    fn a_plan_for_several_servers_comes_apart_by_server() {
+        let of = |source: &str, names: &[&str]| {
+            let steps = names
+                .iter()
+                .map(|name| Step::work(row(Action::Create, name), 1));
+            Plan::new(steps.collect()).of_source(&source.parse().unwrap())
+        };
+        let all = of("prod", &["a", "b"]).then(of("lab", &["a"]));
+        let subjects: Vec<String> = all.rows().map(Row::subject).collect();
+        assert_eq!(subjects, ["prod:a", "prod:b", "lab:a"]);
+        let mut approved = all.approve(Consent::given_by_answer());
+        let lab = approved.of_source(&"lab".parse().unwrap()).into_steps();
+        assert_eq!(lab.len(), 1);
+        assert_eq!(lab[0].row().subject(), "lab:a");
+        assert_eq!(approved.into_steps().len(), 2);
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::model::{Kind, ObjectId, PoolName, ProjectName, ResourceId, ResourceName, Version};
+use crate::model::{
+    Kind, ObjectId, PoolName, ProjectName, ResourceId, ResourceName, SourceName, Version,
+};
 
 /// What a plan does with one resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -66,6 +68,9 @@ impl fmt::Display for Action {
 pub struct Row {
     /// What is done.
     pub action: Action,
+    /// The server, where a command is about several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceName>,
     /// What kind of thing it is done to.
     #[serde(rename = "type")]
     pub kind: Kind,
@@ -88,6 +93,7 @@ impl Row {
     pub fn new(action: Action, resource: &ResourceId) -> Self {
         Self {
             action,
+            source: None,
             kind: resource.kind(),
             project: resource.project().cloned(),
             pool: resource.pool().cloned(),
@@ -140,8 +146,16 @@ impl Row {
         })
     }
 
-    /// How messages name the resource: `POOL/NAME`, or its name, or its kind.
+    /// How messages name the resource: `POOL/NAME`, or its name, or its kind; with its server before a
+    /// colon, where there are several.
     pub fn subject(&self) -> String {
+        match &self.source {
+            Some(source) => format!("{source}:{}", self.described()),
+            None => self.described(),
+        }
+    }
+
+    fn described(&self) -> String {
         if let Some(object) = &self.object {
             return format!("{} {}", object.kind, object.path());
         }

@@ -1,7 +1,7 @@
 //! Plans and their steps.
 
 use super::{Action, Row};
-use crate::model::Kind;
+use crate::model::{Kind, SourceName};
 
 /// One part of a plan: the row that is shown, and what applying it needs.
 #[derive(Debug)]
@@ -73,6 +73,14 @@ impl<W> Plan<W> {
             work: step.work.map(&mut work),
         });
         Plan::new(steps.collect())
+    }
+
+    /// The same plan, as that of one server among several.
+    pub fn of_source(mut self, source: &SourceName) -> Self {
+        for step in &mut self.steps {
+            step.row.source = Some(source.clone());
+        }
+        self
     }
 
     /// This plan, and then the other: one to preview, and one to agree to.

@@ -66,6 +66,8 @@ pub struct Settings {
     pub retention: BTreeMap<String, String>,
     /// The restic to use.
     pub restic_binary: Option<PathBuf>,
+    /// The servers that are backed up whole where none is named, as remotes of the client.
+    pub servers: Vec<String>,
 }
 
 /// One named target.
@@ -86,6 +88,7 @@ struct File {
     targets: BTreeMap<String, Entry>,
     retention: BTreeMap<String, Word>,
     restic_binary: Option<PathBuf>,
+    servers: Vec<String>,
 }
 
 /// A number or a word: `7`, `30d`.
@@ -125,6 +128,9 @@ impl Settings {
             self.targets.entry(name).or_insert(target);
         }
         self.restic_binary = self.restic_binary.or(below.restic_binary);
+        if self.servers.is_empty() {
+            self.servers = below.servers;
+        }
         // Rules belong together: one file's are not mixed with the other's.
         if self.retention.is_empty() {
             self.retention = below.retention;
@@ -156,6 +162,7 @@ fn parse(text: &str, path: &Path) -> Result<Settings, SettingsError> {
         targets,
         retention,
         restic_binary,
+        servers,
     } = file.unwrap_or_default();
     let targets: Result<BTreeMap<String, TargetSettings>, SettingsError> = targets
         .into_iter()
@@ -165,6 +172,7 @@ fn parse(text: &str, path: &Path) -> Result<Settings, SettingsError> {
         default_target,
         targets: targets?,
         restic_binary,
+        servers,
         retention: retention
             .into_iter()
             .map(|(name, word)| match word {
@@ -257,6 +265,14 @@ mod tests {
             settings.targets["a"].password_file,
             Some("/etc/r.pass".into())
         );
+    }
+
+    #[test]
+    fn a_user_s_servers_are_not_mixed_with_the_system_s() {
+        let system = settings("servers: [edge]").unwrap();
+        let user = settings("servers: ['prod:', lab]").unwrap();
+        assert_eq!(user.over(system.clone()).servers, ["prod:", "lab"]);
+        assert_eq!(settings("").unwrap().over(system).servers, ["edge"]);
     }
 
     #[test]

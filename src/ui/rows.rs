@@ -222,6 +222,9 @@ impl Record for Row {
     fn columns() -> &'static [Column<Self>] {
         const COLUMNS: &[Column<Row>] = &[
             column("action", Shown::Always, action),
+            column("source", Shown::Unless(""), |row| {
+                Cell::of(row.source.as_ref())
+            }),
             column("type", Shown::WhenMixed, |row| text(row.kind)),
             column("project", DEFAULT_PROJECT, |row| {
                 Cell::of(row.project.as_ref())
@@ -242,6 +245,9 @@ impl Record for Outcome {
     fn columns() -> &'static [Column<Self>] {
         const COLUMNS: &[Column<Outcome>] = &[
             column("action", Shown::Always, |it| action(&it.row)),
+            column("source", Shown::Unless(""), |it| {
+                Cell::of(it.row.source.as_ref())
+            }),
             column("type", Shown::WhenMixed, |it| text(it.row.kind)),
             column("project", DEFAULT_PROJECT, |it| {
                 Cell::of(it.row.project.as_ref())

@@ -88,6 +88,7 @@ mod room;
 mod runs;
 mod s3;
 mod seed;
+mod servers;
 mod stored;
 mod suite;
 mod target;

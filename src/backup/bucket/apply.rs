@@ -24,6 +24,7 @@ pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
         .map(|step| async move {
             match step.into_parts() {
                 (row, Some(work)) if !context.cancel.is_cancelled() => {
+                    let _turn = context.turn().await;
                     let begun = Instant::now();
                     let task = context.progress.task(&row.subject());
                     outcome(row, back_up(context, &work, &*task).await, begun)

@@ -60,6 +60,7 @@ struct Done {
 }
 
 async fn one(context: &Context, row: Row, work: &Work, holders: &Holders) -> Outcome {
+    let _turn = context.turn().await;
     let none = Mutex::default();
     let mut holders = holders.get(&work.fingerprint).unwrap_or(&none).lock().await;
     let begun = Instant::now();

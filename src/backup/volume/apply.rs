@@ -40,6 +40,7 @@ pub async fn apply_volumes(context: &Context, plan: Approved<VolumeWork>) -> Rep
 }
 
 async fn one(context: &Context, row: Row, work: &VolumeWork) -> Outcome {
+    let _turn = context.turn().await;
     let begun = Instant::now();
     let task = context.progress.task(&row.subject());
     outcome(row, back_up(context, work, &*task).await, begun)

@@ -83,7 +83,7 @@ pub struct ListAll {
     pub drilled: bool,
 }
 
-/// Back up everything that a server holds
+/// Back up everything that a server holds, or several servers
 ///
 /// What is backed up first is what a restore needs first: configuration, images, custom volumes,
 /// instances. One thing that fails does not stop the others.
@@ -91,11 +91,13 @@ pub struct ListAll {
 #[command(after_help = "Examples:
   incus-backup-all create
   incus-backup-all create prod: --target dir:/mnt/nas/incus --yes
+  incus-backup-all create prod: lab: edge1: --parallel 8 --parallel-per-server 2
   incus-backup-all create --skip image --dry-run")]
 pub struct CreateAll {
-    /// The server
+    /// The servers; one that cannot be reached does not stop the others [default: `servers` in
+    /// `backup.yml`, else the client's default remote]
     #[arg(value_name = "REMOTE:")]
-    pub remote: Option<String>,
+    pub remotes: Vec<String>,
     /// Where to
     #[command(flatten)]
     pub target: TargetChoice,
@@ -112,9 +114,12 @@ pub struct CreateAll {
     /// Try again this many times when files change under a live export
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub retries: u32,
-    /// Things at a time [default: 4, or the number of cores if that is smaller]
+    /// Things at a time, on all servers together [default: 4, or the number of cores if that is smaller]
     #[arg(long, value_name = "N")]
     pub parallel: Option<NonZeroUsize>,
+    /// Things at a time on one server [default: as many as --parallel]
+    #[arg(long, value_name = "N")]
+    pub parallel_per_server: Option<NonZeroUsize>,
     /// Allow what is refused by default; each refusal says when this would allow it
     #[arg(long)]
     pub force: bool,

@@ -106,6 +106,7 @@ pub(in crate::cli) async fn create(
         progress: context.progress.clone(),
         cancel: context.cancel.clone(),
         pausing: Arc::new(backup::Pausing::new(guard::program(&named.remote)?)),
+        turns: backup::Turns::default(),
     };
     let report = backup_bucket::apply(&run, approved).await;
     report::finish(context, (&run.target, &run.source), &report, &args.rows).await

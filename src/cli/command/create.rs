@@ -104,6 +104,7 @@ pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Ex
         progress: context.progress.clone(),
         cancel: context.cancel.clone(),
         pausing: Arc::new(Pausing::new(guard::program(&named.remote)?)),
+        turns: backup::Turns::default(),
     };
     let report = backup::apply_groups(&run, approved).await;
     report::finish(context, (&run.target, &run.source), &report, &args.rows).await

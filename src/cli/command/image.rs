@@ -111,6 +111,7 @@ pub(in crate::cli) async fn create(
         progress: context.progress.clone(),
         cancel: context.cancel.clone(),
         pausing: Arc::new(backup::Pausing::new(guard::program(&named.remote)?)),
+        turns: backup::Turns::default(),
     };
     let report = backup_image::apply(&run, approved).await;
     report::finish(context, (&run.target, &run.source), &report, &args.rows).await

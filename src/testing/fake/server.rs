@@ -41,6 +41,6 @@ pub(super) fn server(state: &State, series: Series) -> Answer {
     Answer::tagged(
         json!({ "auth": "trusted", "config": config, "api_extensions": extensions, "environment": {
             "server_name": "fake", "server_version": version, "server_clustered": false,
-            "certificate_fingerprint": "a".repeat(64), "architectures": ["x86_64", "i686"] } }),
+            "certificate_fingerprint": state.fingerprint, "architectures": ["x86_64", "i686"] } }),
     )
 }

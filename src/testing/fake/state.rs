@@ -44,6 +44,8 @@ pub struct State {
     pub unanswered: u64,
     /// The daemon was asked for what kills it.
     pub died: bool,
+    /// The fingerprint of its certificate.
+    pub fingerprint: String,
     /// The images, by project and fingerprint.
     pub images: BTreeMap<(String, String), FakeImage>,
     /// What the aliases of images stand for and what is said of them, by project and name.
@@ -109,6 +111,7 @@ impl State {
             commands: BTreeMap::new(),
             series,
             executions: BTreeMap::new(),
+            fingerprint: "a".repeat(64),
             operations: BTreeMap::new(),
             ended: Vec::new(),
             next: 0,

@@ -2,22 +2,27 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
+
 use super::super::create::known;
 use super::super::image::stored_images;
 use super::super::report;
+use super::servers::{self, Server};
 use super::sweep::sweep_everything;
 use crate::backup::{
-    self, GroupWork, Options, Pausing, Request, Scope, VolumeRequest, VolumeWork, bucket, image,
+    self, GroupWork, Options, Pausing, Request, Scope, Turns, VolumeRequest, VolumeWork, bucket,
+    image,
 };
 use crate::cli::args::CreateAll;
-use crate::cli::context::{Agreed, Context, Place, blocking, cores, parallel, source_of};
+use crate::cli::context::{Agreed, Context, Place, blocking, cores, parallel};
 use crate::cli::exit::Exit;
-use crate::cli::failure::CommandError;
-use crate::cli::{guard, names};
+use crate::cli::failure::{CommandError, exit_of_report};
+use crate::cli::guard;
 use crate::config::{self, CreateContext, Reading};
 use crate::incus::Client;
 use crate::model::{Kind, SourceName};
 use crate::plan::{Approved, Outcome, Plan, Report};
+use crate::target::Target;
 
 /// What one step of the whole plan needs.
 enum Work {
@@ -28,24 +33,18 @@ enum Work {
     Instance(Box<GroupWork>),
 }
 
-/// Backs a whole server up.
+/// Backs whole servers up.
 pub(in crate::cli) async fn create(
     context: &Context,
     args: CreateAll,
 ) -> Result<Exit, CommandError> {
-    let arguments: Vec<String> = args.remote.iter().cloned().collect();
     let config = context.config()?;
-    let named = names::resolve(&config, &arguments)?;
-    if !named.names.is_empty() {
-        let text = "a whole server has no name: write `REMOTE:`".to_owned();
-        return Err(CommandError::Usage(text));
-    }
+    let remotes = servers::named(context, &config, &args.remotes)?;
     let compression = context
         .choice(&args.target)?
         .compression(args.compression)?;
     let place = context.place(&args.target, &args.answers).await?;
-    let client = context.connect(&config, &named.remote).await?;
-    let source = source_of(&client, &named.remote)?;
+    let parallel = parallel(args.parallel);
     let options = Options {
         no_snapshot: args.no_snapshot,
         optimized: false,
@@ -54,11 +53,22 @@ pub(in crate::cli) async fn create(
         compression,
         retries: args.retries,
         idle: backup::IDLE,
-        parallel: parallel(args.parallel),
+        parallel: args.parallel_per_server.unwrap_or(parallel).min(parallel),
         threads: cores(),
     };
-    let planning = plan(&args, options, (&client, &place, &source.name));
-    let plan = context.unless_cancelled(planning).await?;
+    let (servers, plan) = if let [remote] = remotes.as_slice() {
+        let server = Server::reach(context, &config, remote).await?;
+        let planning = plan(&args, options, (&server, &place));
+        let plan = context.unless_cancelled(planning).await?;
+        (vec![server], plan)
+    } else {
+        let (servers, refused) = servers::reach_each(context, (&config, &remotes)).await?;
+        let planning = servers.iter().map(|it| plan(&args, options, (it, &place)));
+        let planning = async { Ok(join_all(planning).await) };
+        let plans = context.unless_cancelled(planning).await?;
+        let plan = servers::join(&servers, plans, refused)?;
+        (servers, plan)
+    };
     let count = plan.rows().filter(|row| row.action.changes()).count();
     let question = match count {
         1 => "Create 1 backup?".to_owned(),
@@ -71,37 +81,86 @@ pub(in crate::cli) async fn create(
         Agreed::DryRun { refused, of } => return Ok(report::dry_run_exit(refused, of)),
         Agreed::Nothing(plan) => {
             let report = Report::of_rest(plan.rows());
-            return report::rest(context, (&place, &source.name), &report, &args.rows).await;
+            return match (remotes.as_slice(), servers.as_slice()) {
+                ([_], [server]) => {
+                    let source = &server.source.name;
+                    report::rest(context, (&place, source), &report, &args.rows).await
+                }
+                _ => report::write(context, &report, &args.rows),
+            };
         }
         Agreed::Approved(approved) => approved,
     };
     let target = context
         .establish(place, &args.target, &args.answers)
         .await?;
-    let entered = (target.clone(), source.clone());
-    blocking(move || entered.0.enter_source(&entered.1)).await??;
-    sweep_everything(context, &client).await?;
-    let run = backup::Context {
-        client: Arc::new(client),
-        target,
-        source: source.name,
-        run: context.run.clone(),
-        owner: context.owner.clone(),
+    let with = With {
+        context,
+        target: &target,
         options: options.shared_by(count),
-        progress: context.progress.clone(),
-        cancel: context.cancel.clone(),
-        pausing: Arc::new(Pausing::new(guard::program(&named.remote)?)),
+        turns: Turns::shared(parallel),
     };
-    let report = apply(&run, approved).await;
-    report::finish(context, (&run.target, &run.source), &report, &args.rows).await
+    if let ([server], [_]) = (servers.as_slice(), remotes.as_slice()) {
+        let report = with.run(server, approved).await?;
+        let source = &server.source.name;
+        return report::finish(context, (&target, source), &report, &args.rows).await;
+    }
+    let report = servers::apply_each(&servers, approved, |server, plan| with.run(server, plan));
+    let (reports, rest) = report.await;
+    for (source, report) in &reports {
+        let exit = exit_of_report(report);
+        report::record(context, (&target, source), report, exit).await;
+    }
+    let outcomes = reports.into_iter().flat_map(|(_, report)| report.outcomes);
+    let all: Report = outcomes.chain(rest.outcomes).collect();
+    report::write(context, &all, &args.rows)
+}
+
+/// What the backups of all servers share.
+struct With<'a> {
+    context: &'a Context,
+    target: &'a Arc<dyn Target>,
+    options: Options,
+    turns: Turns,
+}
+
+impl With<'_> {
+    /// Does what is to be done of one server.
+    async fn run(&self, server: &Server, plan: Approved<Work>) -> Result<Report, CommandError> {
+        let Self {
+            context, target, ..
+        } = self;
+        let Server {
+            client,
+            source,
+            remote,
+        } = server;
+        let entered = ((*target).clone(), source.clone());
+        blocking(move || entered.0.enter_source(&entered.1)).await??;
+        sweep_everything(context, client).await?;
+        let run = backup::Context {
+            client: client.clone(),
+            target: (*target).clone(),
+            source: source.name.clone(),
+            run: context.run.clone(),
+            owner: context.owner.clone(),
+            options: self.options,
+            progress: context.progress.clone(),
+            cancel: context.cancel.clone(),
+            pausing: Arc::new(Pausing::new(guard::program(remote)?)),
+            turns: self.turns.clone(),
+        };
+        Ok(apply(&run, plan).await)
+    }
 }
 
 /// One plan for everything, in the order in which a restore needs it.
 async fn plan(
     args: &CreateAll,
     options: Options,
-    (client, place, source): (&Client, &Place, &SourceName),
+    (server, place): (&Server, &Place),
 ) -> Result<Plan<Work>, CommandError> {
+    let (client, source) = (&*server.client, &server.source.name);
     let wanted = |kind| !args.skip.contains(&kind);
     let mut all = Plan::new(Vec::new());
     if wanted(Kind::Config) {

@@ -4,6 +4,7 @@ mod create;
 mod list;
 mod protection;
 mod restore;
+mod servers;
 mod sweep;
 
 pub(in crate::cli) use create::create;
