@@ -62,6 +62,8 @@ pub(super) fn describe(context: &Context, subject: &Subject, taken: Taken) -> Ma
             members: archive.contents.members,
         }),
         instance: Some(InstanceFacts {
+            location: Some(instance.location.clone())
+                .filter(|member| member != "none" && !member.is_empty()),
             instance_type: instance.instance_type,
             architecture: instance.architecture.clone(),
             status: instance.status.clone(),

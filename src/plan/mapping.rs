@@ -18,6 +18,8 @@ pub struct Mapping {
     pub networks: BTreeMap<String, String>,
     /// What had one profile gets another.
     pub profiles: BTreeMap<String, String>,
+    /// Everything goes to this member of the cluster, instead of the one where it was.
+    pub member: Option<String>,
     /// What becomes of devices that need what is not there.
     pub devices: Lost,
     /// What becomes of profiles that are not there.

@@ -223,8 +223,13 @@ pub(super) async fn import(
         // From its first moment on, so that a run that is killed leaves nothing that nobody knows.
         config: mark.map(|(key, value)| (key.to_owned(), value)).collect(),
     };
+    let through = work
+        .member
+        .as_ref()
+        .and_then(|it| context.client.through(it));
     let importing = Importing {
         context,
+        client: through.as_ref().unwrap_or(&context.client),
         stored: &work.stored,
         import: Import {
             to: Exportable::instance(work.project.clone(), name),

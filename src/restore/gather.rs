@@ -7,6 +7,7 @@ use super::description::Description;
 use super::error::RestoreError;
 use super::legacy;
 use super::limits::Limits;
+use super::member::Members;
 use super::request::{Request, Scope};
 use super::select::select;
 use crate::incus::{Client, Instance, Project};
@@ -26,6 +27,8 @@ pub struct Facts {
     pub projects: BTreeMap<ProjectName, Server>,
     /// The storage pools of the server.
     pub pools: BTreeMap<PoolName, PoolFacts>,
+    /// The members of the cluster that the server is in.
+    pub members: Members,
     /// The architectures that the server runs; empty where it does not say.
     pub architectures: Vec<String>,
 }
@@ -121,6 +124,7 @@ pub async fn gather(
     let mut facts = Facts {
         wanted: wanted(&request.scope, stored),
         architectures: client.server().architectures.clone(),
+        members: Members::read(client).await?,
         ..Facts::default()
     };
     for pool in client.pools().await? {

@@ -7,13 +7,15 @@ use super::apply::Context;
 use super::error::RestoreError;
 use super::send::{Source, Upload, Withhold};
 use crate::archive::Passage;
-use crate::incus::{self, BackOff, Exportable, Import, Operation, OperationError};
+use crate::incus::{self, BackOff, Client, Exportable, Import, Operation, OperationError};
 use crate::progress::{Cancel, Task};
 use crate::target::Stored;
 
 /// What is imported.
 pub(super) struct Importing<'a> {
     pub(super) context: &'a Context,
+    /// The server, reached through whoever is to have it.
+    pub(super) client: &'a Client,
     pub(super) stored: &'a Stored,
     /// What becomes of it.
     pub(super) import: Import,
@@ -96,7 +98,7 @@ impl Importing<'_> {
         } = self;
         let to = &import.to;
         let (body, verdict) = self.open(passage).await?.split();
-        let client = &context.client;
+        let client = self.client;
         let sending = client.import_backup(import, body);
         let sent = verdict.answer(sending, &context.cancel).await?;
         // Where the archive is bad the upload failed because of it, and the verdict is the reason.
@@ -117,7 +119,7 @@ impl Importing<'_> {
 
     /// Looks whether what was sent came, although the server did not say so.
     async fn arrived(&self) -> Result<Option<Arrived>, RestoreError> {
-        let client = &self.context.client;
+        let client = self.client;
         let to = &self.import.to;
         let begun = Instant::now();
         loop {
@@ -139,7 +141,7 @@ impl Importing<'_> {
     async fn ended<C>(&self, operation: Operation, contents: C) -> Result<C, RestoreError> {
         let Self { context, task, .. } = self;
         let to = &self.import.to;
-        let client = &context.client;
+        let client = self.client;
         task.phase("unpacking on the server", None);
         match client
             .wait(&operation, &context.cancel, |status| task.detail(status))

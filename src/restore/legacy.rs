@@ -94,6 +94,7 @@ fn fill(manifest: &mut Manifest, index: &Index, description: &Description) {
         images: Vec::new(),
     };
     manifest.instance = Some(InstanceFacts {
+        location: None,
         instance_type: match index.content {
             ContentType::VirtualMachine => InstanceType::VirtualMachine,
             _ => InstanceType::Container,

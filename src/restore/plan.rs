@@ -6,11 +6,13 @@ use super::description::Description;
 use super::fitting::{Fitting, SavedProfile, fit};
 use super::gather::{Existence, Facts, Server};
 use super::limits::{Limits, Permit, Verdict};
+use super::member::Choice;
 use super::quotas::Quotas;
 use super::request::Request;
 use super::rooms::Rooms;
 use super::select::select;
 use crate::archive::{Identity, References};
+use crate::incus::Member;
 use crate::model::{InstanceName, InstanceType, PoolName, ProjectName, ResourceId};
 use crate::plan::{Action, Existing, Plan, Row, Step};
 use crate::target::{Manifest, Stored};
@@ -38,6 +40,8 @@ pub struct Work {
     pub limits: Limits,
     /// Whether an instance of that name is replaced.
     pub replace: bool,
+    /// The cluster member whose address it is sent to, where it is not the one that is asked.
+    pub member: Option<Member>,
 }
 
 /// Plans the restore of what was asked for.
@@ -129,6 +133,10 @@ fn step(request: &Request, facts: &Facts, id: &ResourceId, place: Place<'_>) -> 
             Permit::Needless
         }
     };
+    let (member, landing) = land(request, facts, manifest).unwrap_or_else(|problem| {
+        fitting.problems.push(problem);
+        (None, None)
+    });
     if !fitting.problems.is_empty() {
         return refuse(&fitting.problems.join("; "));
     }
@@ -165,6 +173,9 @@ fn step(request: &Request, facts: &Facts, id: &ResourceId, place: Place<'_>) -> 
         (false, Identity::Keep) => {}
     }
     shown = describe(shown, &fitting);
+    if let Some(landing) = landing {
+        shown = shown.because(&landing);
+    }
     if permit == Permit::Open {
         shown = shown.because(&format!(
             "limits and restrictions of project `{project}` are eased while it is imported"
@@ -189,8 +200,29 @@ fn step(request: &Request, facts: &Facts, id: &ResourceId, place: Place<'_>) -> 
         permit,
         limits: server.limits.clone(),
         replace: action == Action::Replace,
+        member,
     };
     Step::work(shown, work)
+}
+
+/// The member of a cluster whose address it is sent to, and what is shown of that.
+fn land(
+    request: &Request,
+    facts: &Facts,
+    manifest: &Manifest,
+) -> Result<(Option<Member>, Option<String>), String> {
+    let was = manifest.instance.as_ref();
+    let was = was.and_then(|instance| instance.location.as_deref());
+    let asked = request.options.mapping.member.as_deref();
+    Ok(match facts.members.landing(asked, was)? {
+        Choice::Here => (None, None),
+        Choice::To(member) => {
+            let other = member.name != facts.members.own;
+            let shown = format!("onto member `{}`", member.name);
+            (other.then(|| member.clone()), Some(shown))
+        }
+        Choice::Elsewhere(why) => (None, Some(why)),
+    })
 }
 
 /// Whether the project must be opened for an import, or why it cannot be.

@@ -166,6 +166,9 @@ impl ArchiveFacts {
 /// What an instance was like.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceFacts {
+    /// The cluster member that it was on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
     /// Container or virtual machine.
     #[serde(rename = "type")]
     pub instance_type: InstanceType,

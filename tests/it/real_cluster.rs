@@ -43,10 +43,7 @@ fn told(rows: &[serde_json::Value], names: [&str; 2]) -> Vec<String> {
 
 #[test]
 fn a_cluster_is_one_source_and_a_member_that_is_down_costs_only_its_own_instances() {
-    let Some(mut lab) = lab() else { return };
-    let (Some(stop), Some(start)) = (variable("LAB_STOP_MEMBER"), variable("LAB_START_MEMBER"))
-    else {
-        eprintln!("left out: this lab is no cluster (scripts/lab up cluster)");
+    let Some((mut lab, stop, start)) = cluster() else {
         return;
     };
     let (near, far) = (launched_on(&mut lab, "m1"), launched_on(&mut lab, "m2"));
@@ -84,4 +81,93 @@ fn a_cluster_is_one_source_and_a_member_that_is_down_costs_only_its_own_instance
     lab.incus(&["delete", "-f", &far]);
     lab.backup(&["restore", &far, "--start", "--yes"]).exits(0);
     assert_eq!(lab.sh(&far, "cat /data/x"), "m2\n");
+}
+
+/// The lab, if it is a cluster, and the commands that stop and start a member of it.
+fn cluster() -> Option<(Lab, String, String)> {
+    let lab = lab()?;
+    let (stop, start) = (variable("LAB_STOP_MEMBER"), variable("LAB_START_MEMBER"));
+    let found = stop.zip(start).map(|(stop, start)| (lab, stop, start));
+    if found.is_none() {
+        eprintln!("left out: this lab is no cluster (scripts/lab up cluster)");
+    }
+    found
+}
+
+#[test]
+fn an_instance_and_a_volume_come_back_where_they_were_or_where_they_are_wanted() {
+    let Some((mut lab, stop, start)) = cluster() else {
+        return;
+    };
+    let name = launched_on(&mut lab, "m2");
+    let pool = lab.pool_dir();
+    let volume = lab.volume(&pool, &["--target", "m2"]);
+    let (instance, custom) = (format!("m1:{name}"), format!("m1:{pool}/{volume}"));
+    lab.backup(&["create", &instance, "--yes"]).exits(0);
+    lab.backup_of("volume", &["create", &custom, "--yes"])
+        .exits(0);
+    let is_at = |lab: &Lab, member: &str| {
+        let path = format!("/1.0/instances/{name}");
+        assert_eq!(lab.query(&path)["location"], member);
+        let all = lab.query(&format!(
+            "/1.0/storage-pools/{pool}/volumes/custom?recursion=1"
+        ));
+        let mut all = all.as_array().unwrap().iter();
+        let found = all.find(|it| it["name"] == volume.as_str()).unwrap();
+        assert_eq!(found["location"], member);
+    };
+    let delete = |lab: &Lab| {
+        lab.incus(&["delete", "-f", &name]);
+        lab.incus(&["storage", "volume", "delete", &pool, &volume]);
+    };
+    let restore = |lab: &Lab, more: &[&str], code: i32| {
+        let of_instance = [&["restore", &instance, "--yes", "-f", "json"], more].concat();
+        let of_volume = [&["restore", &custom, "--yes", "-f", "json"], more].concat();
+        let instance = lab.backup(&of_instance).exits(code);
+        (instance, lab.backup_of("volume", &of_volume).exits(code))
+    };
+    delete(&lab);
+    let (ran, _) = restore(&lab, &[], 0);
+    let reason = ran.rows()[0]["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("onto member `m2`"), "{reason}");
+    is_at(&lab, "m2");
+    delete(&lab);
+    restore(&lab, &["--member", "m1"], 0);
+    is_at(&lab, "m1");
+    delete(&lab);
+    let (ran, _) = restore(&lab, &["--member", "m9"], 1);
+    assert!(
+        ran.stderr.contains("the cluster has no member `m9`"),
+        "{}",
+        ran.stderr
+    );
+
+    run(&stop, "m2");
+    until(60, "m2 to be called offline", || !is_online(&lab, "m2"));
+    let wanted = lab.backup(&["restore", &instance, "--member", "m2", "--yes"]);
+    let other = lab.backup(&["restore", &instance, "--yes", "-f", "json"]);
+    run(&start, "m2");
+    until(60, "m2 to be called online", || is_online(&lab, "m2"));
+    until(60, "m2 to serve", || serves(&lab, "m2"));
+    let wanted = wanted.exits(1);
+    assert!(
+        wanted.stderr.contains("cluster member `m2` is offline"),
+        "{}",
+        wanted.stderr
+    );
+    let reason = other.exits(0).rows()[0]["reason"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(
+        reason.contains("onto member `m1`, for `m2`, where it was, is down"),
+        "{reason}"
+    );
+    assert_eq!(
+        lab.query(&format!("/1.0/instances/{name}"))["location"],
+        "m1"
+    );
+    lab.incus(&["start", &name]);
+    assert_eq!(lab.sh(&name, "cat /data/x"), "m2\n");
+    assert_eq!(lab.left_over(&name), Vec::<String>::new());
 }

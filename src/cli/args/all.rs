@@ -175,6 +175,10 @@ pub struct RestoreAll {
     /// Other names
     #[command(flatten)]
     pub renamings: Renamings,
+    /// Restore volumes and instances to this member of the cluster [default: where each was, if
+    /// that is there]
+    #[arg(long, value_name = "MEMBER")]
+    pub member: Option<String>,
     /// Restore instances without the devices whose network or volume is missing
     #[arg(long)]
     pub drop_missing_devices: bool,

@@ -71,6 +71,9 @@ pub struct Restore {
     /// Give what had profile OLD profile NEW
     #[arg(long, value_name = "OLD=NEW")]
     pub profile_map: Vec<Renaming<ResourceName>>,
+    /// Restore to this member of the cluster [default: where it was, if that is there]
+    #[arg(long, value_name = "MEMBER")]
+    pub member: Option<String>,
     /// Restore without the devices whose network or volume is missing
     #[arg(long)]
     pub drop_missing_devices: bool,

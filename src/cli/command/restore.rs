@@ -213,6 +213,7 @@ fn mapping(args: &Restore) -> Mapping {
         pools: pairs(&args.pool_map),
         networks: texts(&args.network_map),
         profiles: texts(&args.profile_map),
+        member: args.member.clone(),
         devices: if args.drop_missing_devices {
             Lost::Drop
         } else {

@@ -70,6 +70,7 @@ async fn restore(context: &Context, work: &Work, task: &Arc<dyn Task>) -> Result
     };
     let importing = Importing {
         context,
+        client: &context.client,
         stored: &work.stored,
         import: Import {
             to: work.to.clone(),

@@ -97,6 +97,7 @@ pub(super) async fn import(
     let iso = work.content == VolumeContent::Iso;
     let importing = Importing {
         context,
+        client: &context.client,
         stored: &work.stored,
         import: Import {
             to: to.clone(),

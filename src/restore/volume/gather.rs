@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::super::error::RestoreError;
 use super::super::gather::PoolFacts;
 use super::super::legacy;
+use super::super::member::Members;
 use super::super::request::Selection;
 use super::super::select::are_damaged;
 use super::request::{VolumeRequest, VolumeScope};
@@ -26,8 +27,8 @@ pub struct VolumeFacts {
     pub pools: BTreeMap<PoolName, PoolFacts>,
     /// The custom volumes of those projects.
     pub volumes: BTreeMap<(ProjectName, PoolName, ResourceName), ExistingVolume>,
-    /// Whether the server is a cluster.
-    pub clustered: bool,
+    /// The members of the cluster that the server is in.
+    pub members: Members,
 }
 
 /// What matters of a volume that exists.
@@ -79,7 +80,7 @@ pub async fn gather_volumes(
     };
     let mut facts = VolumeFacts {
         wanted: wanted(&request.scope, home.as_ref(), stored),
-        clustered: client.server().clustered,
+        members: Members::read(client).await?,
         ..VolumeFacts::default()
     };
     legacy::complete(target, request.selection, &mut facts.wanted).await?;

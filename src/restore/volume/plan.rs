@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::member::Choice;
 use super::super::select::select;
 use super::gather::{ExistingVolume, VolumeFacts};
 use super::request::VolumeRequest;
@@ -86,7 +87,7 @@ pub fn plan_volumes(request: &VolumeRequest, facts: &VolumeFacts) -> Plan<Volume
                 }
             }
         }
-        Step::work(shown, place.work(request, facts, existing))
+        Step::work(shown, place.work(request, existing))
     });
     steps.collect()
 }
@@ -97,18 +98,14 @@ struct Place<'a> {
     manifest: &'a Manifest,
     content: VolumeContent,
     destination: Destination,
+    /// The cluster member that it goes to, and what is to be said of that.
+    member: Option<String>,
+    note: Option<String>,
 }
 
 impl Place<'_> {
-    fn work(
-        self,
-        request: &VolumeRequest,
-        facts: &VolumeFacts,
-        existing: Option<&ExistingVolume>,
-    ) -> VolumeWork {
+    fn work(self, request: &VolumeRequest, existing: Option<&ExistingVolume>) -> VolumeWork {
         let (project, pool, name) = self.destination;
-        let was = self.manifest.volume.as_ref();
-        let was = was.and_then(|volume| volume.location.clone());
         VolumeWork {
             stored: self.stored.clone(),
             at: VolumeAt {
@@ -116,7 +113,7 @@ impl Place<'_> {
                 pool,
                 member: match existing {
                     Some(existing) => existing.member.clone(),
-                    None => was.filter(|_| facts.clustered),
+                    None => self.member,
                 },
             },
             name,
@@ -166,11 +163,22 @@ fn place<'a>(
         ));
     }
     let name = request.target_name.as_ref().unwrap_or(stored_name);
+    let asked = request.mapping.member.as_deref();
+    let (member, note) = match facts.members.place(asked, volume.location.as_deref())? {
+        Choice::Here => (None, None),
+        Choice::To(member) => {
+            let note = asked.map(|_| format!("onto member `{}`", member.name));
+            (Some(member.name.clone()), note)
+        }
+        Choice::Elsewhere(why) => (None, Some(why)),
+    };
     Ok(Place {
         stored,
         manifest,
         content: volume.content_type,
         destination: (home.clone(), pool.clone(), name.clone()),
+        member,
+        note,
     })
 }
 
@@ -236,6 +244,9 @@ fn describe(
     }
     if id.name() != Some(name) {
         shown = shown.because(&format!("as `{name}`"));
+    }
+    if let (Some(note), None) = (&place.note, existing) {
+        shown = shown.because(note);
     }
     if let Some(existing) = existing {
         let running = names(existing, |mounter| !mounter.stopped);

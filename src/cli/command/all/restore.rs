@@ -116,6 +116,7 @@ fn mapping(args: &RestoreAll) -> Mapping {
         } else {
             Lost::Refuse
         },
+        member: args.member.clone(),
         ..renamed(&args.renamings)
     }
 }

@@ -101,6 +101,7 @@ fn request(args: &RestoreVolumes, scope: VolumeScope) -> VolumeRequest {
             to_project: args.to_project.clone(),
             projects: pairs(&args.project_map),
             pools: pairs(&args.pool_map),
+            member: args.member.clone(),
             ..Mapping::default()
         },
         force: args.force,
