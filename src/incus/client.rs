@@ -1,12 +1,13 @@
 //! A connection to one server.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::request::{Envelope, Request, decode};
-use super::{BackOff, Error};
+use super::{BackOff, Error, Throttle};
 use crate::model::{ProjectName, Sha256};
 
 /// How often a connection that breaks is tried again before anything is known of the server.
@@ -24,6 +25,8 @@ pub struct Client {
     pub(super) server: ServerInfo,
     /// The project that the socket of `incus-user` gives its user.
     pub(super) own_project: Option<ProjectName>,
+    /// How fast bodies travel.
+    pub(super) throttle: Option<Arc<Throttle>>,
 }
 
 /// What a server says about itself.

@@ -249,6 +249,7 @@ async fn unix(
         base: "http://incus".to_owned(),
         server: unknown(),
         own_project,
+        throttle: None,
     };
     client.greeted(name, &address).await
 }
@@ -343,6 +344,7 @@ async fn https(
         base: base.to_owned(),
         server: unknown(),
         own_project: None,
+        throttle: None,
     };
     client.greeted(name, base).await
 }

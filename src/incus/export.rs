@@ -186,7 +186,9 @@ impl Client {
         let total = response.content_length().map(|left| offset + left);
         Ok(Download {
             total,
-            stream: unless_silent(chunks(response, action.clone()), action),
+            stream: self
+                .in_time(unless_silent(chunks(response, action.clone()), action))
+                .boxed(),
         })
     }
 
@@ -226,7 +228,7 @@ impl Client {
         }
         let watched = events.map(|events| tokio::spawn(watch(events, what.clone())));
         Ok(DirectBackup {
-            stream: chunks(response, action),
+            stream: self.in_time(chunks(response, action)).boxed(),
             outcome: Outcome(watched),
         })
     }
@@ -251,7 +253,7 @@ impl Client {
             post = post.header("x-incus-type", "iso");
         }
         let response = self
-            .send(&post, Some(reqwest::Body::wrap_stream(body)))
+            .send(&post, Some(reqwest::Body::wrap_stream(self.in_time(body))))
             .await?;
         let envelope = open(response, &action).await?;
         Operation::parse(envelope.metadata, &action)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _};
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -213,7 +213,7 @@ impl Client {
         Ok(ImageDownload {
             layout,
             total: response.content_length(),
-            stream: chunks(response, action),
+            stream: self.in_time(chunks(response, action)).boxed(),
         })
     }
 
@@ -241,7 +241,7 @@ impl Client {
             post = post.header("x-incus-filename", &upload.filename);
         }
         let response = self
-            .send(&post, Some(reqwest::Body::wrap_stream(body)))
+            .send(&post, Some(reqwest::Body::wrap_stream(self.in_time(body))))
             .await?;
         let envelope = open(response, &action).await?;
         Operation::parse(envelope.metadata, &action)

@@ -61,6 +61,7 @@ impl Client {
             base,
             server: self.server.clone(),
             own_project: self.own_project.clone(),
+            throttle: self.throttle.clone(),
         }
     }
 

@@ -17,6 +17,7 @@ mod digest;
 mod name;
 mod object;
 mod owner;
+mod rate;
 mod resource;
 mod size;
 mod version;
@@ -33,6 +34,7 @@ pub use name::{
 };
 pub use object::{InvalidObjectKind, ObjectId, ObjectKind};
 pub use owner::{InvalidOwner, Liveness, Owner};
+pub use rate::{InvalidRate, Rate};
 pub use resource::{InstanceType, InvalidKind, Kind, ResourceId, Subject, VolumeContent};
 pub use size::Bytes;
 #[cfg(feature = "testing")]

@@ -59,3 +59,30 @@ fn a_create_and_a_restore_end_right_however_often_the_connection_breaks(
     }
     assert!(made > 2, "only {made} connections were cut");
 }
+
+/// Both ways, and all things of a command together.
+#[rstest]
+fn a_limit_of_the_bandwidth_is_kept(#[values(Series::Lts60, Series::Lts70)] series: Series) {
+    let world = World::with_web(series, "btrfs");
+    let files = vec![7; 500_000];
+    let web = |world: &World| {
+        let mut state = world.incus.state();
+        let web = state.instance("web").unwrap();
+        web.files.insert("rootfs/data/z".into(), files.clone());
+    };
+    web(&world);
+    let timed = |arguments: &[&str]| {
+        let begun = std::time::Instant::now();
+        world.run(arguments).exits(0);
+        begun.elapsed().as_secs_f64()
+    };
+    let limit = ["--yes", "--bandwidth-limit", "400kB"];
+    let create = timed(&[&["create", "web"], limit.as_slice()].concat());
+    let restore = timed(&[&["restore", "web", "--replace"], limit.as_slice()].concat());
+    for took in [create, restore] {
+        assert!((1.2..20.0).contains(&took), "{took} s");
+    }
+    world
+        .run(&["create", "web", "--bandwidth-limit", "fast"])
+        .exits(2);
+}

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 
 use super::config::pool_source;
-use super::{Answers, List, Renamings, Rows, SourceChoice, TargetChoice, Verbosity};
+use super::{Answers, Link, List, Renamings, Rows, SourceChoice, TargetChoice, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{Age, CompressionChoice, Kind};
 
@@ -123,6 +123,9 @@ pub struct CreateAll {
     /// Allow what is refused by default; each refusal says when this would allow it
     #[arg(long)]
     pub force: bool,
+    /// The network
+    #[command(flatten)]
+    pub link: Link,
     /// Answers
     #[command(flatten)]
     pub answers: Answers,
@@ -191,6 +194,9 @@ pub struct RestoreAll {
     /// Allow what is refused by default; each refusal says when this would allow it
     #[arg(long)]
     pub force: bool,
+    /// The network
+    #[command(flatten)]
+    pub link: Link,
     /// Answers
     #[command(flatten)]
     pub answers: Answers,

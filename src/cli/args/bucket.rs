@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 
 use super::{
-    Answers, Delete, List, ProjectScope, Protect, Renaming, Rows, Show, SourceChoice, TargetChoice,
-    Verbosity,
+    Answers, Delete, Link, List, ProjectScope, Protect, Renaming, Rows, Show, SourceChoice,
+    TargetChoice, Verbosity,
 };
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{CompressionChoice, PoolName, ProjectName, ResourceName, Version};
@@ -101,6 +101,9 @@ pub struct CreateBuckets {
     /// Buckets at a time [default: 4, or the number of cores if that is smaller]
     #[arg(long, value_name = "N")]
     pub parallel: Option<NonZeroUsize>,
+    /// The network
+    #[command(flatten)]
+    pub link: Link,
     /// Answers
     #[command(flatten)]
     pub answers: Answers,
@@ -158,6 +161,9 @@ pub struct RestoreBuckets {
     /// Buckets at a time [default: 4, or the number of cores if that is smaller]
     #[arg(long, value_name = "N")]
     pub parallel: Option<NonZeroUsize>,
+    /// The network
+    #[command(flatten)]
+    pub link: Link,
     /// Answers
     #[command(flatten)]
     pub answers: Answers,

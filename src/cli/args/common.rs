@@ -1,8 +1,11 @@
 //! Flags that several verbs share.
 
+use std::sync::Arc;
+
 use clap::{Args, ValueEnum};
 
-use crate::model::{Kind, ProjectName, SourceName};
+use crate::incus::Throttle;
+use crate::model::{Kind, ProjectName, Rate, SourceName};
 use crate::ui::{self, Format};
 
 /// How much is said, and how.
@@ -139,6 +142,22 @@ impl From<&ReadAnswers> for Answers {
             dry_run: false,
             yes: said.yes,
         }
+    }
+}
+
+/// How the network is used.
+#[derive(Debug, Clone, Args)]
+pub struct Link {
+    /// Send and receive at most so much a second, all things together: 500KiB, 10MiB, 1.5MB
+    #[arg(long, value_name = "RATE")]
+    pub bandwidth_limit: Option<Rate>,
+}
+
+impl Link {
+    /// What all connections of a command share.
+    pub(in crate::cli) fn throttle(&self) -> Option<Arc<Throttle>> {
+        let limit = self.bandwidth_limit?;
+        Some(Arc::new(Throttle::new(limit)))
     }
 }
 

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use clap::Args;
 
-use super::{Answers, ProjectScope, Rows, TargetChoice};
+use super::{Answers, Link, ProjectScope, Rows, TargetChoice};
 use crate::model::CompressionChoice;
 
 /// Back up instances, with their snapshots
@@ -56,6 +56,9 @@ pub struct Create {
     /// Allow what is refused by default; each refusal says when this would allow it
     #[arg(long)]
     pub force: bool,
+    /// The network
+    #[command(flatten)]
+    pub link: Link,
     /// Answers
     #[command(flatten)]
     pub answers: Answers,

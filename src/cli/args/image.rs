@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 
 use super::{
-    Answers, Delete, List, ProjectScope, Protect, Renaming, Rows, Show, SourceChoice, TargetChoice,
-    Verbosity,
+    Answers, Delete, Link, List, ProjectScope, Protect, Renaming, Rows, Show, SourceChoice,
+    TargetChoice, Verbosity,
 };
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{ProjectName, ResourceName, Version};
@@ -98,6 +98,9 @@ pub struct CreateImage {
     /// Images at a time [default: 4, or the number of cores if that is smaller]
     #[arg(long, value_name = "N")]
     pub parallel: Option<NonZeroUsize>,
+    /// The network
+    #[command(flatten)]
+    pub link: Link,
     /// Answers
     #[command(flatten)]
     pub answers: Answers,
@@ -157,6 +160,9 @@ pub struct RestoreImage {
     /// Allow what is refused by default: move aliases that stand for other images
     #[arg(long)]
     pub force: bool,
+    /// The network
+    #[command(flatten)]
+    pub link: Link,
     /// Answers
     #[command(flatten)]
     pub answers: Answers,

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{Answers, ProjectScope, Rows, SourceChoice, TargetChoice};
+use super::{Answers, Link, ProjectScope, Rows, SourceChoice, TargetChoice};
 use crate::model::{InstanceName, InvalidName, PoolName, ProjectName, ResourceName, Version};
 
 /// Bring instances back from their stored versions
@@ -86,6 +86,9 @@ pub struct Restore {
     /// Allow what is refused by default; each refusal says when this would allow it
     #[arg(long)]
     pub force: bool,
+    /// The network
+    #[command(flatten)]
+    pub link: Link,
     /// Answers
     #[command(flatten)]
     pub answers: Answers,

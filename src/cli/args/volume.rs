@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 
 use super::{
-    Answers, Delete, List, ProjectScope, Protect, Renaming, Rows, Show, SourceChoice, TargetChoice,
-    Verbosity, VolumeFiles,
+    Answers, Delete, Link, List, ProjectScope, Protect, Renaming, Rows, Show, SourceChoice,
+    TargetChoice, Verbosity, VolumeFiles,
 };
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{CompressionChoice, PoolName, ProjectName, ResourceName, Version};
@@ -120,6 +120,9 @@ pub struct CreateVolumes {
     /// Allow what is refused by default; each refusal says when this would allow it
     #[arg(long)]
     pub force: bool,
+    /// The network
+    #[command(flatten)]
+    pub link: Link,
     /// Answers
     #[command(flatten)]
     pub answers: Answers,
@@ -185,6 +188,9 @@ pub struct RestoreVolumes {
     /// Allow what is refused by default; each refusal says when this would allow it
     #[arg(long)]
     pub force: bool,
+    /// The network
+    #[command(flatten)]
+    pub link: Link,
     /// Answers
     #[command(flatten)]
     pub answers: Answers,

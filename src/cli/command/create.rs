@@ -29,6 +29,7 @@ pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Ex
         .compression(args.compression)?;
     let place = context.place(&args.target, &args.answers).await?;
     let client = context.connect(&config, &named.remote).await?;
+    let client = client.limited(args.link.throttle());
     let source = source_of(&client, &named.remote)?;
     let scope = if args.scope.all_projects {
         if !named.names.is_empty() {

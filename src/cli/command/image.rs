@@ -57,6 +57,7 @@ pub(in crate::cli) async fn create(
     let named = names::resolve(&config, &args.names)?;
     let place = context.place(&args.target, &args.answers).await?;
     let client = context.connect(&config, &named.remote).await?;
+    let client = client.limited(args.link.throttle());
     let source = source_of(&client, &named.remote)?;
     let request = backup_image::Request {
         source: source.name.clone(),
@@ -151,6 +152,7 @@ pub(in crate::cli) async fn restore(
     let named = names::resolve(&config, &args.names)?;
     let target = context.target(&args.target, &args.answers).await?;
     let client = context.connect(&config, &named.remote).await?;
+    let client = client.limited(args.link.throttle());
     let source = match &args.source.from {
         Some(source) => source.clone(),
         None => source_of(&client, &named.remote)?.name,

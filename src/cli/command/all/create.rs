@@ -56,13 +56,15 @@ pub(in crate::cli) async fn create(
         parallel: args.parallel_per_server.unwrap_or(parallel).min(parallel),
         threads: cores(),
     };
+    let throttle = args.link.throttle();
     let (servers, plan) = if let [remote] = remotes.as_slice() {
-        let server = Server::reach(context, &config, remote).await?;
+        let server = Server::reach(context, &config, remote, throttle).await?;
         let planning = plan(&args, options, (&server, &place));
         let plan = context.unless_cancelled(planning).await?;
         (vec![server], plan)
     } else {
-        let (servers, refused) = servers::reach_each(context, (&config, &remotes)).await?;
+        let named = (&config, remotes.as_slice());
+        let (servers, refused) = servers::reach_each(context, named, throttle.as_ref()).await?;
         let planning = servers.iter().map(|it| plan(&args, options, (it, &place)));
         let planning = async { Ok(join_all(planning).await) };
         let plans = context.unless_cancelled(planning).await?;

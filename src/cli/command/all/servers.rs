@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use crate::cli::context::{Context, source_of};
 use crate::cli::failure::CommandError;
-use crate::incus::{Client, Config};
+use crate::incus::{Client, Config, Throttle};
 use crate::model::{RemoteName, ResourceId, SourceName};
 use crate::plan::{Action, Approved, Failure, Outcome, Plan, Report, Row, Step, messages};
 use crate::settings::Settings;
@@ -26,8 +26,9 @@ impl Server {
         context: &Context,
         config: &Config,
         remote: &RemoteName,
+        throttle: Option<Arc<Throttle>>,
     ) -> Result<Self, CommandError> {
-        let client = context.connect(config, remote).await?;
+        let client = context.connect(config, remote).await?.limited(throttle);
         Ok(Self {
             remote: remote.clone(),
             source: source_of(&client, remote)?,
@@ -74,10 +75,11 @@ pub(super) fn named(
 pub(super) async fn reach_each<W>(
     context: &Context,
     (config, remotes): (&Config, &[RemoteName]),
+    throttle: Option<&Arc<Throttle>>,
 ) -> Result<(Vec<Server>, Plan<W>), CommandError> {
     let reaching = remotes
         .iter()
-        .map(|remote| Server::reach(context, config, remote));
+        .map(|remote| Server::reach(context, config, remote, throttle.cloned()));
     let mut servers: Vec<Server> = Vec::new();
     let mut refused = Vec::new();
     for (remote, reached) in remotes.iter().zip(join_all(reaching).await) {

@@ -34,6 +34,7 @@ pub(in crate::cli) async fn create(
         .compression(args.compression)?;
     let place = context.place(&args.target, &args.answers).await?;
     let client = context.connect(&config, &named.remote).await?;
+    let client = client.limited(args.link.throttle());
     let source = source_of(&client, &named.remote)?;
     let scope = scope(&args, subjects, || {
         names::project(&config, &client, &named.remote, args.scope.project.as_ref())
