@@ -58,7 +58,6 @@ done
 step "a clean Debian"
 find_engine && container_image sid &&
   container_start "$container" "$image" -v "$REPO:$REPO:ro" --tmpfs /var/tmp:exec,dev || die "no container: $no_container"
-# Copied, because what is installed must not need the tree.
-"${engine[@]}" exec -i -w "$REPO" -e TEST_CACHE=/var/tmp/cache "$container" \
-  bash -s -- "$old" "$deb" "$rpm" <scripts/lib/package-inside.sh
+"${engine[@]}" exec -w "$REPO" -e TEST_CACHE=/var/tmp/cache "$container" \
+  bash scripts/lib/package-inside.sh "$old" "$deb" "$rpm" </dev/null
 say "${green}${bold}the packages are as they should be${plain}"

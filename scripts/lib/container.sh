@@ -16,7 +16,8 @@ no_container_because() {
 # find_engine: sets engine, the command line of podman or docker.
 find_engine() {
   is_root || no_container_because "it needs root" || return
-  if ! have podman && ! have docker && is_debian; then
+  # A client of docker alone, without its server, is of no use.
+  if ! have podman && ! docker info >/dev/null 2>&1 && is_debian; then
     apt_need podman=podman runc=runc || true
   fi
   if have podman; then
