@@ -5,17 +5,32 @@ use std::path::Path;
 
 use rstest::rstest;
 
+use crate::daemon::Daemon;
 use crate::lab::{Lab, Ran, command, lab, program_for};
 use crate::restic::needs_restic;
 
-/// The commands of a guide. The programs are where packages put them, and tests where cargo does.
-fn commands(guide: &str) -> String {
+/// The commands of a guide, in parts that begin where a heading does that `parts` names. The programs
+/// are where packages put them, and tests where cargo does.
+fn commands(guide: &str, parts: &[&str]) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("docs")
         .join(guide);
+    let text = fs::read_to_string(path).unwrap();
+    let mut rest = text.as_str();
+    let mut scripts = Vec::new();
+    for heading in parts {
+        let (before, after) = rest.split_once(&format!("\n## {heading}\n")).unwrap();
+        scripts.push(script(before));
+        rest = after;
+    }
+    scripts.push(script(rest));
+    scripts
+}
+
+fn script(text: &str) -> String {
     let mut script = String::new();
     let mut inside = false;
-    for line in fs::read_to_string(path).unwrap().lines() {
+    for line in text.lines() {
         match line {
             "```sh" => inside = true,
             "```" => inside = false,
@@ -74,7 +89,7 @@ fn copy_client(to: &Path) {
 #[case::from_scripts("from-scripts.md", 7)]
 fn real_guides_do_what_they_say(#[case] guide: &str, #[case] at_least: usize) {
     let Some(mut lab) = lab() else { return };
-    let script = commands(guide);
+    let script = commands(guide, &[]).remove(0);
     assert!(script.lines().count() >= at_least, "{script}");
     shell(&mut lab, &script).exits(0);
 }
@@ -88,7 +103,7 @@ fn real_guides_a_repository_is_kept_as_its_guide_says() {
         eprintln!("left out: there is no rclone to test with");
         return;
     };
-    let script = commands("restic-guide.md");
+    let script = commands("restic-guide.md", &[]).remove(0);
     assert!(script.lines().count() >= 40, "{script}");
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let number = port.local_addr().unwrap().port().to_string();
@@ -102,4 +117,35 @@ fn real_guides_a_repository_is_kept_as_its_guide_says() {
          trap 'kill $server 2>/dev/null || :' EXIT; server=\n"
     );
     shell(&mut lab, &(prologue + &script)).exits(0);
+}
+
+#[test]
+fn real_guides_bring_a_whole_server_back_onto_a_new_one() {
+    let Some(old) = Daemon::full() else { return };
+    let before = old.states();
+    old.stop_all();
+    let programs = program_for("x").parent().unwrap().display().to_string();
+    let path = format!("{programs}:{}", crate::lab::variable("PATH").unwrap());
+    let run = |daemon: &Daemon, script: &str| {
+        let mut shell = daemon.command("bash");
+        shell
+            .args(["-euxo", "pipefail", "-c", script])
+            .env("INCUS_BACKUP_TARGET", old.target())
+            .env("PATH", &path);
+        Ran::of(&shell.output().unwrap()).exits(0)
+    };
+    let name = old.query("/1.0")["environment"]["server_name"].clone();
+    let [first, then] = commands("whole-server.md", &["On the new machine"])
+        .try_into()
+        .unwrap();
+    run(&old, &first);
+    let Some(new) = Daemon::start() else { return };
+    let restored = run(&new, &then.replace("prod", name.as_str().unwrap()));
+    let (_, again) = restored.stdout.rsplit_once("ACTION").unwrap();
+    assert!(
+        again.contains("skip") && !again.contains("create") && !again.contains("update"),
+        "{again}"
+    );
+    new.start_all();
+    assert_eq!(new.states(), before);
 }
