@@ -28,13 +28,13 @@ fn at_each_request(
         world.incus.state().requests.clear();
         world.incus.state().meanwhile = Some((number, change));
         let ran = run(&world, case.command(&world), false);
-        let came = world.incus.state().meanwhile.take().is_none();
+        let over = world.incus.state().meanwhile.take().is_none();
         let what = format!(
             "{case:?}, {series:?}, before request {number}: {:?}\n{}",
             ran.code, ran.stderr
         );
         assert!(!ran.stderr.contains("panicked"), "{what}");
-        if !came {
+        if !over {
             assert!(number > 4, "{what}");
             return;
         }
