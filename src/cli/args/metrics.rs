@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ReadAnswers, SourceChoice, TargetChoice};
+use super::{ReadAnswers, SourceChoice};
 
 /// Write metrics of what a target holds, as Prometheus reads them
 ///
@@ -16,9 +16,12 @@ use super::{ReadAnswers, SourceChoice, TargetChoice};
   incus-backup-setup metrics
   incus-backup-setup metrics --target nas --output /var/lib/node_exporter/incus_backup.prom")]
 pub struct Metrics {
-    /// Where from
-    #[command(flatten)]
-    pub target: TargetChoice,
+    /// Where backups live: `dir:/absolute/path`, `restic:REPOSITORY` as `restic -r` takes it, or the
+    /// name of a target in `backup.yml` [default:
+    /// `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]
+    // Without the flags that every other command has for a target: one of them is known as `--output`.
+    #[arg(long, value_name = "URI|NAME")]
+    pub target: Option<String>,
     /// Of which server
     #[command(flatten)]
     pub source: SourceChoice,

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::cli::args::Metrics;
+use crate::cli::args::{Metrics, TargetChoice};
 use crate::cli::context::{Context, blocking};
 use crate::cli::exit::Exit;
 use crate::cli::failure::CommandError;
@@ -16,15 +16,20 @@ use crate::ui::Output;
 
 /// Who reads metrics is another user.
 const MODE: u32 = 0o644;
+/// For how many seconds a lock is waited for.
+const PATIENCE: u64 = 10;
 
 /// Writes metrics of what a target holds.
 pub(in crate::cli) async fn metrics(
     context: &Context,
     args: Metrics,
 ) -> Result<Exit, CommandError> {
-    let target = context
-        .target(&args.target, &(&args.answers).into())
-        .await?;
+    let choice = TargetChoice {
+        target: args.target,
+        lock_timeout: PATIENCE,
+        unlock: false,
+    };
+    let target = context.target(&choice, &(&args.answers).into()).await?;
     let filter = Filter {
         source: args.source.from,
         ..Filter::default()
