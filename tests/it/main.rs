@@ -70,6 +70,7 @@ mod real_legacy;
 mod real_limits;
 mod real_machines;
 mod real_mapping;
+mod real_pair;
 mod real_probe;
 mod real_remotes;
 mod real_restart;
