@@ -2,18 +2,21 @@
 
 usage: restic_repository.py template FOLDER
        restic_repository.py snapshots FOLDER <JSON-LINES
+       restic_repository.py versions COUNT >JSON-LINES
 
 template   an empty repository, whose password is `a password of tests`. Its key is wrapped with the
            cheapest scrypt that restic accepts (N = 2): restic's own `init` chooses one that takes half
            a second at every start. tests/it/fixtures/restic was made by this.
 snapshots  a snapshot in a repository made by `template` for each line of standard input, which is the
            JSON of the snapshot. restic lists them; they have no data.
+versions   the snapshots of COUNT versions of instances, two of each, for `snapshots`.
 
 The formats are those of restic's doc/design.rst: encryption is AES-256-CTR, then Poly1305-AES over it.
 The master key is no secret, so nothing of value belongs into such a repository. AES is openssl's.
 """
 
 import base64
+import datetime
 import hashlib
 import json
 import os
@@ -110,9 +113,85 @@ def snapshots(folder, lines):
         write(folder, "snapshots", content)
 
 
+def packed(manifest):
+    """A manifest as it stands in a tag: a frame of Zstandard, here with a block that is not compressed."""
+    text = json.dumps(manifest).encode()
+    block = (len(text) << 3 | 1).to_bytes(3, "little")
+    frame = b"\x28\xb5\x2f\xfd\xa0" + len(text).to_bytes(4, "little") + block + text
+    return base64.urlsafe_b64encode(frame).decode().rstrip("=")
+
+
+def versions(count):
+    for number in range(count):
+        name, day = f"c{number % 100}", number // 100
+        at = datetime.datetime(2020, 1, 1) + datetime.timedelta(days=day, seconds=number % 100)
+        version, time = at.strftime("%Y%m%dT%H%M%SZ"), at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        sha256 = hashlib.sha256(str(number).encode()).hexdigest()
+        archive = {
+            "file": "export.tar",
+            "compression": "none",
+            "size": 1 << 30,
+            "stored_size": 1 << 30,
+            "sha256": sha256,
+            "members": 1000,
+        }
+        instance = {
+            "type": "container",
+            "architecture": "x86_64",
+            "status": "Stopped",
+            "pool": "default",
+            "driver": "dir",
+            "snapshots": [],
+        }
+        manifest = {
+            "format": 2,
+            "type": "instance",
+            "source": "bench",
+            "server_version": "6.0.4",
+            "project": "default",
+            "name": name,
+            "version": version,
+            "created_at": time,
+            "run": f"{version}-{number:08x}",
+            "consistency": "consistent",
+            "method": "direct",
+            "options": {"instance_only": False, "optimized": False},
+            "archive": archive,
+            "instance": instance,
+            "requires": {"profiles": ["default"], "networks": [], "pools": [], "volumes": [], "images": []},
+        }
+        tags = [
+            "type=instance",
+            "source=bench",
+            "project=default",
+            f"name={name}",
+            f"timestamp={version}",
+            "schema=v2",
+            f"draft={number:08x}",
+        ]
+        parts = [
+            ("data", f"instance_default_{name}.tar", 1 << 30, ["file=export.tar"]),
+            ("manifest", f"instance_default_{name}.manifest.tar", 5000, [f"manifest={packed(manifest)}"]),
+        ]
+        for part, file, size, more in parts:
+            snapshot = {
+                "time": time,
+                "tree": sha256,
+                "paths": [f"/{file}"],
+                "hostname": "bench",
+                "username": "root",
+                "tags": [*tags, f"part={part}", *more],
+                "program_version": "restic 0.18.0",
+                "summary": {"backup_start": time, "backup_end": time, "total_bytes_processed": size},
+            }
+            print(json.dumps(snapshot))
+
+
 if __name__ == "__main__":
     what, folder = sys.argv[1:3]
     if what == "template":
         template(folder)
+    elif what == "versions":
+        versions(int(folder))
     else:
         snapshots(folder, [line.strip() for line in sys.stdin.buffer if line.strip()])
