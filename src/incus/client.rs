@@ -11,7 +11,7 @@ use super::{BackOff, Error, Throttle};
 use crate::model::{ProjectName, Sha256};
 
 /// How often a connection that breaks is tried again before anything is known of the server.
-const BROKEN: u32 = 3;
+const BROKEN: u32 = 5;
 
 /// How long a server may take to say what it is.
 const GREETING: Duration = Duration::from_secs(15);

@@ -47,6 +47,14 @@ pub enum Error {
     Operation(#[from] Box<OperationError>),
 }
 
+/// Whether nobody listens at the address.
+fn is_refused(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |inner| (*inner).source()).any(|inner| {
+        let io: Option<&std::io::Error> = inner.downcast_ref();
+        io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionRefused)
+    })
+}
+
 impl Error {
     /// Whether the thing that was asked for does not exist.
     pub fn is_not_found(&self) -> bool {
@@ -70,7 +78,9 @@ impl Error {
     /// Whether the connection broke, and not because nobody answered in time.
     pub(super) fn is_broken(&self) -> bool {
         match self {
-            Self::Transport { cause, .. } => self.is_passing() && !cause.is_timeout(),
+            Self::Transport { cause, .. } => {
+                self.is_passing() && !cause.is_timeout() && !is_refused(cause)
+            }
             _ => false,
         }
     }
