@@ -119,21 +119,41 @@ fn real_guides_a_repository_is_kept_as_its_guide_says() {
     shell(&mut lab, &(prologue + &script)).exits(0);
 }
 
+/// A shell on a server of a test's own, with the programs on its way and a target.
+fn on(daemon: &Daemon, target: &str, script: &str) -> Ran {
+    let programs = program_for("x").parent().unwrap().display().to_string();
+    let path = format!("{programs}:{}", crate::lab::variable("PATH").unwrap());
+    let mut shell = daemon.command("bash");
+    shell
+        .args(["-euxo", "pipefail", "-c", script])
+        .env("HOME", daemon.folder())
+        .env("INCUS_BACKUP_TARGET", target)
+        .env("PATH", path);
+    Ran::of(&shell.output().unwrap())
+}
+
+#[test]
+fn real_guides_tell_monitoring_what_is_well_and_what_is_not() {
+    let Some(server) = Daemon::full() else { return };
+    let [script] = commands("monitoring.md", &[]).try_into().unwrap();
+    on(&server, &server.target(), &script).exits(0);
+    // What the guide says is found is found.
+    server.script("init busybox new --profile default --quiet");
+    let asked = "incus-backup-all list --unprotected --max-age 26h --format json";
+    let found = on(&server, &server.target(), asked).exits(4).rows();
+    let names: Vec<&str> = found
+        .iter()
+        .map(|row| row["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["new"]);
+}
+
 #[test]
 fn real_guides_bring_a_whole_server_back_onto_a_new_one() {
     let Some(old) = Daemon::full() else { return };
     let before = old.states();
     old.stop_all();
-    let programs = program_for("x").parent().unwrap().display().to_string();
-    let path = format!("{programs}:{}", crate::lab::variable("PATH").unwrap());
-    let run = |daemon: &Daemon, script: &str| {
-        let mut shell = daemon.command("bash");
-        shell
-            .args(["-euxo", "pipefail", "-c", script])
-            .env("INCUS_BACKUP_TARGET", old.target())
-            .env("PATH", &path);
-        Ran::of(&shell.output().unwrap()).exits(0)
-    };
+    let run = |daemon: &Daemon, script: &str| on(daemon, &old.target(), script).exits(0);
     let name = old.query("/1.0")["environment"]["server_name"].clone();
     let [first, then] = commands("whole-server.md", &["On the new machine"])
         .try_into()
