@@ -1,6 +1,7 @@
 //! The pool of a real server fills up while something is copied or restored in it: nothing that is
 //! marked stays, the instance is the old one, whole, and with room again the same command does its work.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use crate::bad_disks::Mounted;
@@ -26,6 +27,8 @@ impl SmallPool {
         let path = lab.folder.path().join("small");
         std::fs::create_dir(&path).unwrap();
         let mounted = Mounted::tmpfs(&path, 256 * 1024)?;
+        // Newer servers leave the mode of a folder as it is, and containers have to get through.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o711)).unwrap();
         let seen = std::fs::read_to_string(format!("/proc/{pid}/mountinfo")).unwrap_or_default();
         if !seen.contains(path.to_str().unwrap()) {
             eprintln!("left out: the server does not see what is mounted here");
