@@ -184,12 +184,20 @@ async fn receive(
         }
         if bytes.len() >= limit {
             shared.state().take_fault(refused);
+            tokio::spawn(linger(body));
             let text = "write /var/lib/incus/backups/incus_backup_1: no space left on device";
             let close = vec![("connection", "close".to_owned())];
             return Ok(Err(document(500, &Answer::refusal(500, text), close)));
         }
     }
     Ok(Ok(bytes.freeze()))
+}
+
+/// Goes on reading what nobody wants, so that whoever sends it hears the answer before the connection is
+/// closed; for as long as Go's server does (`rstAvoidanceDelay` in net/http).
+async fn linger(mut body: Incoming) {
+    let reading = async { while body.frame().await.is_some_and(|frame| frame.is_ok()) {} };
+    let _ = tokio::time::timeout(Duration::from_millis(500), reading).await;
 }
 
 fn decide(shared: &Shared, asked: &Asked) -> Answer {
