@@ -131,7 +131,7 @@ impl Context {
     pub(super) fn access(&self, chosen: &Chosen, choice: &TargetChoice) -> Access {
         let binary = chosen.restic.clone();
         Access {
-            patience: Duration::from_secs(choice.lock_timeout),
+            patience: Duration::from_secs(choice.locks.lock_timeout),
             restic: ResticAccess {
                 tool: Tool::new(
                     binary.unwrap_or_else(|| PathBuf::from("restic")),

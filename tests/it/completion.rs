@@ -69,6 +69,28 @@ fn bash(world: &World, line: &str) -> Vec<String> {
     )
 }
 
+/// What is offered is put into a command line as it is.
+#[test]
+fn a_name_that_a_shell_would_run_is_not_offered() {
+    let world = world();
+    {
+        let mut state = world.incus.state();
+        for name in ["$(touch x)", "a;reboot", "`id`", "a b", "*"] {
+            state.add_volume("tank", name);
+        }
+    }
+    let volumes = ["tank/data"];
+    let line = "incus-backup-volume create tank/";
+    assert_eq!(bash(&world, line), volumes);
+    assert_eq!(fish(&world, "volume", &["create", "tank/"]), volumes);
+    let asked = ["__complete", "tank/", "create"];
+    let offered = offered(&world, "volume", &asked, &[("INCUS_ALIASES", "1")]);
+    assert!(
+        offered.iter().all(|line| !line.contains("reboot")),
+        "{offered:?}"
+    );
+}
+
 /// As zsh and fish ask.
 #[track_caller]
 fn fish(world: &World, kind: &str, words: &[&str]) -> Vec<String> {

@@ -57,6 +57,17 @@ pub struct TargetChoice {
     /// `INCUS_BACKUP_TARGET`, `default-target` in `backup.yml`, `dir:/var/backups/incus` for root]
     #[arg(long, value_name = "URI|NAME", alias = "output")]
     pub target: Option<String>,
+    /// Locks
+    #[command(flatten)]
+    pub locks: LockWait,
+    /// Take away the locks of a restic repository whose processes are gone, after asking
+    #[arg(long)]
+    pub unlock: bool,
+}
+
+/// How long the locks of others are waited for.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct LockWait {
     /// Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too
     #[arg(
         long,
@@ -66,13 +77,10 @@ pub struct TargetChoice {
         value_parser = seconds
     )]
     pub lock_timeout: u64,
-    /// Take away the locks of a restic repository whose processes are gone, after asking
-    #[arg(long)]
-    pub unlock: bool,
 }
 
 /// Reads a number of seconds, also as restic takes it: `90`, `30s`, `5m`, `1h`.
-pub(super) fn seconds(text: &str) -> Result<u64, String> {
+fn seconds(text: &str) -> Result<u64, String> {
     let (number, unit) = match text.strip_suffix(['s', 'm', 'h']) {
         Some(number) => (number, text.chars().last()),
         None => (text, None),

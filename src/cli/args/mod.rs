@@ -27,8 +27,8 @@ pub use aliases::{AliasVerb, InstallAliases, PrintAliases, RemoveAliases};
 pub use all::{All, AllVerb, CreateAll, ListAll, RestoreAll};
 pub use bucket::{Bucket, BucketVerb, CreateBuckets, RestoreBuckets};
 pub use common::{
-    Answers, Chosen, Link, Output, ProjectScope, ReadAnswers, Rows, SourceChoice, TargetChoice,
-    Verbosity,
+    Answers, Chosen, Link, LockWait, Output, ProjectScope, ReadAnswers, Rows, SourceChoice,
+    TargetChoice, Verbosity,
 };
 pub use config::{
     Config, ConfigCreate, ConfigDelete, ConfigDiff, ConfigList, ConfigProtect, ConfigRestore,

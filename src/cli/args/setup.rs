@@ -2,8 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use super::common::seconds;
-use super::{AliasVerb, Answers, Doctor, Metrics, Rows, TargetVerb, Verbosity};
+use super::{AliasVerb, Answers, Doctor, LockWait, Metrics, Rows, TargetVerb, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{CompressionChoice, Kind, ProjectName, SourceName, Version};
 
@@ -88,15 +87,9 @@ pub struct Copy {
     /// a restic repository]
     #[arg(long, value_name = "ALG[:LEVEL]")]
     pub compression: Option<CompressionChoice>,
-    /// Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value = "10",
-        visible_alias = "retry-lock",
-        value_parser = seconds
-    )]
-    pub lock_timeout: u64,
+    /// Locks
+    #[command(flatten)]
+    pub locks: LockWait,
     /// Take away the locks of restic repositories whose processes are gone, after asking
     #[arg(long)]
     pub unlock: bool,

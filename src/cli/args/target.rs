@@ -2,8 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::Answers;
-use super::common::seconds;
+use super::{Answers, LockWait};
 
 /// What can be done with a target itself.
 #[derive(Debug, Subcommand)]
@@ -27,15 +26,9 @@ pub struct InitTarget {
     /// `backup.yml`
     #[arg(value_name = "URI|NAME")]
     pub target: String,
-    /// Wait this many seconds for another process to release a lock; 30s, 5m and 1h are understood too
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        default_value = "10",
-        visible_alias = "retry-lock",
-        value_parser = seconds
-    )]
-    pub lock_timeout: u64,
+    /// Locks
+    #[command(flatten)]
+    pub locks: LockWait,
     /// Answers
     #[command(flatten)]
     pub answers: Answers,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
-use super::super::args::TargetChoice;
+use super::super::args::{LockWait, TargetChoice};
 use super::super::context::{Context, source_of};
 use super::super::environment::Environment;
 use super::words;
@@ -92,8 +92,17 @@ fn names_of(argument: &Arg, kind: Option<Kind>, verb: &str) -> Option<Names> {
 fn complete(names: Names, current: &str) -> Vec<CompletionCandidate> {
     let asked = Asked::of(words());
     let found = asked.find(names, current).unwrap_or_default();
-    let fitting = found.into_iter().filter(|name| name.starts_with(current));
+    let fitting = found
+        .into_iter()
+        .filter(|name| name.starts_with(current) && is_plain(name));
     fitting.map(CompletionCandidate::new).collect()
+}
+
+/// Whether a shell takes a name as it stands. It is put into a command line unquoted, and names come from
+/// servers and targets: others are typed by whoever wants them.
+fn is_plain(name: &str) -> bool {
+    name.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"._-/:@%+,=".contains(&byte))
 }
 
 /// What the words say already.
@@ -238,7 +247,7 @@ impl Asked {
     fn directory(&self) -> Option<Arc<dyn Target>> {
         let choice = TargetChoice {
             target: self.target.clone(),
-            lock_timeout: 0,
+            locks: LockWait { lock_timeout: 0 },
             unlock: false,
         };
         let chosen = self.context.choice(&choice).ok()?;

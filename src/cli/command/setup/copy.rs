@@ -19,7 +19,7 @@ use crate::transfer::{self, Facts, Packing};
 pub(in crate::cli) async fn copy(context: &Context, args: Copy) -> Result<Exit, CommandError> {
     let choice = |target: &str| TargetChoice {
         target: Some(target.to_owned()),
-        lock_timeout: args.lock_timeout,
+        locks: args.locks,
         unlock: args.unlock,
     };
     let (from, to) = (choice(&args.from), choice(&args.to));

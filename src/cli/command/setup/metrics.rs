@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::cli::args::{Metrics, TargetChoice};
+use crate::cli::args::{LockWait, Metrics, TargetChoice};
 use crate::cli::context::{Context, blocking};
 use crate::cli::exit::Exit;
 use crate::cli::failure::CommandError;
@@ -26,7 +26,9 @@ pub(in crate::cli) async fn metrics(
 ) -> Result<Exit, CommandError> {
     let choice = TargetChoice {
         target: args.target,
-        lock_timeout: PATIENCE,
+        locks: LockWait {
+            lock_timeout: PATIENCE,
+        },
         unlock: false,
     };
     let target = context.target(&choice, &(&args.answers).into()).await?;

@@ -21,7 +21,7 @@ pub(in crate::cli) async fn target(
 async fn init(context: &Context, args: InitTarget) -> Result<Exit, CommandError> {
     let choice = TargetChoice {
         target: Some(args.target),
-        lock_timeout: args.lock_timeout,
+        locks: args.locks,
         unlock: false,
     };
     let said = match context.place_to_make(&choice, &args.answers).await? {
