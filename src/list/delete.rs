@@ -1,13 +1,12 @@
 //! Deleting versions.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::model::{Kind, ResourceId, Version};
 use crate::plan::{Action, Approved, Failure, Outcome, Plan, Report, Row, Step, delete_together};
 use crate::progress::Cancel;
-use crate::target::{Doomed, State, Stored, StoredId, Target};
+use crate::target::{Doomed, State, Stored, StoredId, Target, grouped};
 
 /// A request to delete versions.
 #[derive(Debug, Clone)]
@@ -37,13 +36,7 @@ pub struct DeleteWork {
 
 /// Plans the deletion (pure); `stored` is what the target holds of the source.
 pub fn plan_delete(request: &DeleteRequest, stored: &[Stored]) -> Plan<DeleteWork> {
-    let mut of_each: BTreeMap<&ResourceId, Vec<&Stored>> = BTreeMap::new();
-    for version in stored {
-        of_each
-            .entry(&version.id.resource)
-            .or_default()
-            .push(version);
-    }
+    let of_each = grouped(stored, |version| &version.id.resource);
     let mut steps = Vec::new();
     for resource in &request.resources {
         let versions = of_each.get(resource).map(Vec::as_slice).unwrap_or_default();

@@ -1,12 +1,11 @@
 //! The text format of Prometheus (`exposition_formats`, version 0.0.4).
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
 use crate::model::{Age, Bytes, CheckLevel, ResourceId, SourceName};
-use crate::target::{State, Stored};
+use crate::target::{State, Stored, grouped};
 
 /// The versions of one resource of one server.
 type Resource<'a> = (&'a SourceName, &'a ResourceId, Vec<&'a Stored>);
@@ -124,11 +123,7 @@ pub fn render(stored: &[Stored], free: Option<Bytes>, now: Timestamp) -> String 
 }
 
 fn resources(stored: &[Stored]) -> Vec<Resource<'_>> {
-    let mut of_each: BTreeMap<(&SourceName, &ResourceId), Vec<&Stored>> = BTreeMap::new();
-    for version in stored {
-        let key = (&version.id.source, &version.id.resource);
-        of_each.entry(key).or_default().push(version);
-    }
+    let of_each = grouped(stored, |version| (&version.id.source, &version.id.resource));
     let each = of_each.into_iter();
     each.map(|((source, resource), versions)| (source, resource, versions))
         .collect()

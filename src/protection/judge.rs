@@ -1,12 +1,10 @@
 //! The verdict on each resource.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use crate::model::{Age, CheckLevel, Kind, ResourceId, Version};
 use crate::plan::{Action, Row};
-use crate::target::{State, Stored};
+use crate::target::{State, Stored, grouped};
 
 /// What a backup must at least be to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,13 +67,7 @@ pub fn wanted<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Wanted> {
 
 /// The verdict on each resource, in their order; `stored` is what the target holds of the server.
 pub fn judge(wanted: &[Wanted], stored: &[Stored], rule: Rule) -> Vec<Protection> {
-    let mut of_each: BTreeMap<&ResourceId, Vec<&Stored>> = BTreeMap::new();
-    for version in stored {
-        of_each
-            .entry(&version.id.resource)
-            .or_default()
-            .push(version);
-    }
+    let of_each = grouped(stored, |version| &version.id.resource);
     let one = |wanted: &Wanted| {
         let versions = of_each.get(&wanted.resource);
         judge_one(wanted, versions.map_or(&[], Vec::as_slice), rule)

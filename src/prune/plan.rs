@@ -1,14 +1,12 @@
 //! Which versions go (pure).
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::model::{Consistency, ResourceId, SourceName, Version};
+use crate::model::{Consistency, Version};
 use crate::plan::{Action, Plan, Row, Step};
 use crate::retention::{Candidate, Fate, InvalidRules, Mark, Reason, Rules, Worth, mark};
-use crate::target::{State, Stored, StoredId};
+use crate::target::{State, Stored, StoredId, grouped};
 
 /// What decides.
 #[derive(Debug, Clone)]
@@ -43,14 +41,7 @@ pub struct Work {
 
 /// Plans the removal of what no rule keeps; `stored` is what is looked at.
 pub fn plan(request: &Request, stored: &[Stored]) -> Plan<Work> {
-    let mut of_each: BTreeMap<(&SourceName, &ResourceId), Vec<&Stored>> = BTreeMap::new();
-    for version in stored {
-        of_each
-            .entry((&version.id.source, &version.id.resource))
-            .or_default()
-            .push(version);
-    }
-    of_each
+    grouped(stored, |version| (&version.id.source, &version.id.resource))
         .into_values()
         .flat_map(|versions| plan_one(request, &versions))
         .collect()

@@ -39,5 +39,5 @@ pub use restic::{InvalidRepository, Opening, Repository, ResticTarget, ResticVer
 pub use run::{RunRecord, without_credentials};
 pub use seam::{
     Depth, Doomed, Draft, DraftFile, ExclusiveLock, Filter, Opened, Protection, Seekable,
-    SourceFacts, State, Stored, StoredId, Target, Written,
+    SourceFacts, State, Stored, StoredId, Target, Written, grouped,
 };

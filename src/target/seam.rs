@@ -1,5 +1,6 @@
 //! The seam between operations and storage.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{Read, Seek, Write};
 use std::path::Path;
@@ -263,6 +264,18 @@ pub struct Stored {
     pub checks: Checks,
     /// Its manifest, where it can be read.
     pub manifest: Option<Manifest>,
+}
+
+/// Stored versions by what they have in common, in the order of that; each group as it came.
+pub fn grouped<'a, K: Ord>(
+    stored: impl IntoIterator<Item = &'a Stored>,
+    key: impl Fn(&'a Stored) -> K,
+) -> BTreeMap<K, Vec<&'a Stored>> {
+    let mut groups: BTreeMap<K, Vec<&Stored>> = BTreeMap::new();
+    for version in stored {
+        groups.entry(key(version)).or_default().push(version);
+    }
+    groups
 }
 
 impl Stored {
