@@ -63,7 +63,7 @@ impl Case for Operation {
 
     fn next_run(self, world: &World, what: &str) -> Vec<String> {
         let there = world.incus.state().names().contains(&"web".to_owned());
-        let again = if there { Self::Create } else { Self::Restore };
+        let again = if there { Self::Create } else { self };
         let ran = world.run(again.arguments());
         assert_eq!(ran.code, Some(0), "after {what}\n{}", ran.stderr);
         ours(world)
@@ -105,7 +105,7 @@ impl Case for volumes::Operation {
 
     fn next_run(self, world: &World, what: &str) -> Vec<String> {
         let there = volumes::found(world) != "nothing";
-        let again = if there { Self::Create } else { Self::Restore };
+        let again = if there { Self::Create } else { self };
         let ran = world.run_for("volume", again.arguments());
         assert_eq!(ran.code, Some(0), "after {what}\n{}", ran.stderr);
         volumes::left_over(world, self != Self::Restore)

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use incus_backup::testing::fake::{Fault, Series};
 use rstest::rstest;
 
+use crate::cases::Case;
 use crate::fake::World;
-use crate::faults::{Operation, found};
+use crate::faults::Operation;
 use crate::faults_volumes as volumes;
 use crate::lab::until;
 use crate::seed::{Chance, times};
@@ -134,30 +135,35 @@ pub fn ours(world: &World) -> Vec<String> {
     found
 }
 
-/// Kills a run, looks, and lets the next one put everything right.
-fn killed(operation: Operation, series: Series, moment: Moment) -> bool {
-    let world = operation.world(series);
-    let before = world.versions();
+/// Kills a run at some moment, looks, and lets the next one put everything right; as often as is said.
+pub fn killed_at_any_moment(case: impl Case, series: Series, kind: &str, times: usize) {
+    let mut chance = Chance::of(&format!("{kind} {case:?} {series:?}"));
+    let world = case.world(series);
     world.incus.state().requests.clear();
-    let killed = strike(&world, world.command(operation.arguments()), moment);
-    let what = format!("{operation:?}, {series:?}, {moment:?}");
-    all_are_whole(&world, &what);
-    assert!(world.versions() >= before, "{what}");
-    // What was to be restored may not be there yet.
-    let there = world.incus.state().names().contains(&"web".to_owned());
-    let next = if there { Operation::Create } else { operation };
-    let ran = world.run(next.arguments());
-    assert_eq!(ran.code, Some(0), "{what}\n{}", ran.stderr);
-    assert_eq!(ours(&world), Vec::<String>::new(), "{what}");
-    let expected: &[&str] = match operation {
-        Operation::Create => &["old"],
-        Operation::Restore => &["new"],
-        Operation::Replace => &["old", "new"],
-    };
-    let found = found(&world);
-    assert!(expected.contains(&found), "{what}: {found}");
-    all_are_whole(&world, &what);
-    killed
+    let begun = Instant::now();
+    assert!(case.command(&world).status().unwrap().success());
+    let mut limits = Limits::of(&world, begun.elapsed());
+    let mut left = times;
+    while left > 0 {
+        let moment = limits.moment(&mut chance);
+        let world = case.world(series);
+        let before = case.versions(&world);
+        world.incus.state().requests.clear();
+        let killed = strike(&world, case.command(&world), moment);
+        let what = format!("{kind} {case:?}, {series:?}, {moment:?}");
+        all_are_whole(&world, &what);
+        assert!(case.versions(&world) >= before, "{what}");
+        let rest = case.next_run(&world, &what);
+        assert_eq!(rest, Vec::<String>::new(), "after {what}");
+        let now = case.found(&world);
+        assert!(case.may_be().contains(&now), "after {what}: {now}");
+        all_are_whole(&world, &what);
+        if killed {
+            left -= 1;
+        } else {
+            limits.learn(moment);
+        }
+    }
 }
 
 #[rstest]
@@ -165,20 +171,7 @@ fn a_run_that_is_killed_at_any_moment_costs_nothing(
     #[values(Operation::Create, Operation::Restore, Operation::Replace)] operation: Operation,
     #[values(Series::Lts60, Series::Lts70)] series: Series,
 ) {
-    let mut chance = Chance::of(&format!("{operation:?} {series:?}"));
-    let world = operation.world(series);
-    let begun = Instant::now();
-    world.run(operation.arguments()).exits(0);
-    let mut limits = Limits::of(&world, begun.elapsed());
-    let mut left = times("FAULT_KILLS", TIMES);
-    while left > 0 {
-        let moment = limits.moment(&mut chance);
-        if killed(operation, series, moment) {
-            left -= 1;
-        } else {
-            limits.learn(moment);
-        }
-    }
+    killed_at_any_moment(operation, series, "instance", times("FAULT_KILLS", TIMES));
 }
 
 /// A server with `web`, backed up on seven days.
@@ -295,42 +288,5 @@ fn a_run_on_a_volume_that_is_killed_at_any_moment_costs_nothing(
     operation: volumes::Operation,
     #[values(Series::Lts60, Series::Lts70)] series: Series,
 ) {
-    let mut chance = Chance::of(&format!("volume {operation:?} {series:?}"));
-    let world = operation.world(series);
-    let begun = Instant::now();
-    world.run_for("volume", operation.arguments()).exits(0);
-    let mut limits = Limits::of(&world, begun.elapsed());
-    let mut left = times("FAULT_KILLS", TIMES) / 2;
-    while left > 0 {
-        let moment = limits.moment(&mut chance);
-        let world = operation.world(series);
-        let command = world.command_for("volume", operation.arguments());
-        let killed = strike(&world, command, moment);
-        let what = format!("volume {operation:?}, {series:?}, {moment:?}");
-        all_are_whole(&world, &what);
-        let there = world.incus.state().volume("tank", "data").is_some();
-        let next = match operation {
-            _ if there => volumes::Operation::Create,
-            volumes::Operation::Replace => volumes::Operation::Replace,
-            _ => volumes::Operation::Restore,
-        };
-        let ran = world.run_for("volume", next.arguments());
-        assert_eq!(ran.code, Some(0), "{what}\n{}", ran.stderr);
-        let mounted = operation != volumes::Operation::Restore;
-        let rest = volumes::left_over(&world, mounted);
-        assert_eq!(rest, Vec::<String>::new(), "{what}\n{}", ran.stderr);
-        let expected: &[&str] = match operation {
-            volumes::Operation::Create => &["old"],
-            volumes::Operation::Restore => &["new"],
-            volumes::Operation::Replace => &["old", "new"],
-        };
-        let now = volumes::found(&world);
-        assert!(expected.contains(&now), "{what}: {now}");
-        all_are_whole(&world, &what);
-        if killed {
-            left -= 1;
-        } else {
-            limits.learn(moment);
-        }
-    }
+    killed_at_any_moment(operation, series, "volume", times("FAULT_KILLS", TIMES) / 2);
 }

@@ -331,6 +331,16 @@ impl Lab {
             .to_owned()
     }
 
+    /// The names of the snapshots of an instance.
+    #[track_caller]
+    pub fn snapshots(&self, name: &str) -> Vec<String> {
+        let all = self.query(&format!("/1.0/instances/{name}/snapshots?recursion=1"));
+        let names = all.as_array().unwrap().iter().map(|it| &it["name"]);
+        names
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect()
+    }
+
     /// The folders of the versions of an instance, oldest first.
     pub fn versions(&self, project: &str, name: &str) -> Vec<PathBuf> {
         let mut found = Vec::new();

@@ -38,14 +38,7 @@ fn a_backup_of_the_earlier_tool_comes_back() {
     lab.backup(&["restore", &name, "--from", "legacy", "--start", "--yes"])
         .exits(0);
     assert_eq!(lab.sh(&name, "cat /data/a"), "of the earlier tool");
-    let snapshots = lab.query(&format!("/1.0/instances/{name}/snapshots?recursion=1"));
-    let names: Vec<&str> = snapshots
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| it["name"].as_str().unwrap())
-        .collect();
-    assert_eq!(names, ["s0"]);
+    assert_eq!(lab.snapshots(&name), ["s0"]);
 }
 
 #[test]
@@ -148,12 +141,5 @@ fn real_restic_what_the_earlier_tool_left_in_a_repository_comes_back() {
     let restore = ["restore", &name, "--from", "legacy", "--start", "--yes"];
     run("instance", &restore).exits(0);
     assert_eq!(lab.sh(&name, "cat /a"), "of the earlier tool");
-    let snapshots = lab.query(&format!("/1.0/instances/{name}/snapshots?recursion=1"));
-    let names: Vec<&str> = snapshots
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| it["name"].as_str().unwrap())
-        .collect();
-    assert_eq!(names, ["s0"]);
+    assert_eq!(lab.snapshots(&name), ["s0"]);
 }

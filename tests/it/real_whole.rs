@@ -41,9 +41,11 @@ const LIMIT: &str = "
     project set limited restricted.snapshots=allow
 ";
 
-/// Writes something into an instance that tells it from every other.
+/// Writes something into an instance that tells it from every other, with times that are whole seconds:
+/// the server's tar rounds others.
 const WORK: &str = "mkdir -p /data; dd if=/dev/urandom of=/data/work bs=1k count=100 2>/dev/null; \
-                    ln /data/work /data/again; touch '/data/a b\nc'";
+                    ln /data/work /data/again; touch '/data/a b\nc'; \
+                    touch -d '2001-02-03 04:05:06' /data/*";
 /// The state of everything that was written.
 const STATE: &str = "cd /; find data mnt -type f -exec sha256sum {} + | sort; ls -ln data mnt";
 
@@ -97,10 +99,14 @@ impl Daemon {
         for instance in INSTANCES {
             daemon.sh(instance, WORK);
         }
-        daemon.sh(("default", "web"), "echo of the volume > /mnt/note");
+        daemon.sh(
+            ("default", "web"),
+            "echo of the volume > /mnt/note; touch -d '2001-02-03 04:05:06' /mnt/*",
+        );
         daemon.sh(
             ("own", "db"),
-            "echo of another > /mnt/note; echo x > /mnt/'a b'",
+            "echo of another > /mnt/note; echo x > /mnt/'a b'; \
+             touch -d '2001-02-03 04:05:06' /mnt/*",
         );
         daemon.script(
             "snapshot create web s0
@@ -110,7 +116,8 @@ impl Daemon {
         );
         daemon.sh(
             ("default", "web"),
-            "echo later > /data/later; echo later >> /mnt/note",
+            "echo later > /data/later; echo later >> /mnt/note; \
+             touch -d '2002-03-04 05:06:07' /data/later /mnt/note",
         );
         daemon.script(LIMIT);
         Some(daemon)
