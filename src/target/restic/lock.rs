@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use super::repository::{Copying, Inner, ResticTarget};
+use super::repository::ResticTarget;
+use super::shared::{Copying, Inner};
 use crate::model::{ResourceId, Sha256, SourceName, Version, encode_component};
 use crate::target::directory::open_or_create;
 use crate::target::error::At as _;

@@ -44,6 +44,7 @@ mod process;
 mod remove;
 mod repository;
 mod said;
+mod shared;
 mod slot;
 mod snapshot;
 mod tags;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::catalog::{Catalog, PROTECTED, check_tag};
 use super::lock::shared;
-use super::repository::Inner;
+use super::shared::Inner;
 use crate::model::Check;
 use crate::target::{Protection, StoredId, TargetError};
 
