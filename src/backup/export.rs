@@ -78,9 +78,14 @@ impl Export<'_> {
             }
             Err(error) => {
                 let worker = sink.abandon().await;
-                // The operation knows the reason, where the stream only broke off.
+                // The operation knows the reason, where the stream only broke off; but not where the
+                // connection did.
                 Err(match outcome.wait().await {
-                    Err(reason @ OperationError::Failed { .. }) => reason.into(),
+                    Err(reason @ OperationError::Failed { .. })
+                        if !reason.is_of_a_lost_reader() =>
+                    {
+                        reason.into()
+                    }
                     _ => worker.unwrap_or(error),
                 })
             }

@@ -68,6 +68,14 @@ pub enum OperationError {
     Request(#[from] Error),
 }
 
+impl OperationError {
+    /// Whether it failed because nobody read any more what it sent: then the connection broke, or this
+    /// side gave it up. The text is that of Go's `io.ErrClosedPipe`.
+    pub fn is_of_a_lost_reader(&self) -> bool {
+        matches!(self, Self::Failed { message, .. } if message.contains("read/write on closed pipe"))
+    }
+}
+
 /// The final status codes of `shared/api/status_code.go`.
 const SUCCESS: u16 = 200;
 const FAILURE: u16 = 400;

@@ -1,6 +1,6 @@
 //! A network that breaks off at random points: a create and a restore still end right.
 
-use incus_backup::testing::fake::Series;
+use incus_backup::testing::fake::{Fault, Series, Strike};
 use rstest::rstest;
 
 use crate::cutting::Proxy;
@@ -58,6 +58,35 @@ fn a_create_and_a_restore_end_right_however_often_the_connection_breaks(
         }
     }
     assert!(made > 2, "only {made} connections were cut");
+}
+
+/// The server then says that its export failed, which it did because nobody read it any more.
+#[test]
+fn an_export_that_the_connection_broke_is_made_again_whatever_the_server_calls_it() {
+    let create = ["create", "web", "--yes", "--debug"];
+    let requests = |world: &World| world.incus.state().requests.clone();
+    let world = World::with_web(Series::Lts70, "dir");
+    world.run(&create).exits(0);
+    let is_export = |asked: &String| asked.starts_with("POST") && asked.contains("/backups");
+    let export = requests(&world).iter().position(is_export).unwrap();
+    let cut = |retries: &str| {
+        let world = World::with_web(Series::Lts70, "dir");
+        world.incus.inject(Fault::At(export, Strike::Cut));
+        let ran = world.run(&[&create[..], &["--retries", retries]].concat());
+        (
+            requests(&world).iter().filter(|it| is_export(it)).count(),
+            ran,
+        )
+    };
+    let (exports, ran) = cut("1");
+    assert_eq!(exports, 2, "{}", ran.exits(0).stderr);
+    let (exports, ran) = cut("0");
+    let ran = ran.exits(1);
+    assert!(
+        exports == 1 && ran.stderr.contains("broke off"),
+        "{}",
+        ran.stderr
+    );
 }
 
 /// Both ways, and all things of a command together.

@@ -70,7 +70,7 @@ pub(super) async fn answer(
     let late = shared
         .state()
         .take_fault(|fault| fault.delays(&asked.method, &asked.path));
-    let answer = decide(shared, &asked);
+    let mut answer = decide(shared, &asked);
     if matches!(answer, Answer::Restart) {
         shared.restart();
         return std::future::pending().await;
@@ -82,7 +82,7 @@ pub(super) async fn answer(
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     let is_export = matches!(answer, Answer::Stream(..)) || asked.path.ends_with("/export");
-    match (strike, &answer) {
+    match (strike, &mut answer) {
         (Some(Strike::Lost), _) | (Some(Strike::Cut), Answer::Events | Answer::Socket(_)) => {
             return Err(dropped());
         }
@@ -90,9 +90,16 @@ pub(super) async fn answer(
             let half = *from + bytes.len().saturating_sub(*from) / 2;
             shared.state().faults.push(Fault::CutBody(half));
         }
-        (Some(Strike::Cut), Answer::Stream(bytes, _)) => {
+        (Some(Strike::Cut), Answer::Stream(bytes, operation)) => {
             let half = bytes.len() / 2;
             shared.state().faults.push(Fault::CutBody(half));
+            // The server's tar writer is told that nobody reads any more (seen on 7.0.2).
+            operation["status"] = "Failure".into();
+            operation["status_code"] = 400.into();
+            operation["err"] =
+                "Backup create: Error adding \"rootfs/a\" to tarball: Failed to copy \
+                                file content \"rootfs/a\": io: read/write on closed pipe"
+                    .into();
         }
         _ => {}
     }
