@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use tokio::io::BufReader;
 use tokio::signal::unix::{SignalKind, signal};
@@ -10,9 +11,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::environment::Environment;
 use super::exit::Exit;
 use super::failure::CommandError;
-use crate::incus::{Client, Config};
+use crate::incus::{self, Client, Config, ConnectError};
 use crate::model::RemoteName;
+use crate::plan::messages;
 use crate::temporary::{GuardProgram, guard};
+
+/// How long a server that was there a moment ago may be too busy to answer.
+const BUSY: Duration = Duration::from_secs(45);
 
 /// What makes a guard of every program; never said by a person.
 const FLAG: &str = "--guard-paused-instances";
@@ -61,18 +66,41 @@ fn watch(remote: &str) -> Result<(), CommandError> {
         }
         let environment = Environment::read().incus;
         let config = Config::load(&environment)?;
-        let client = Client::connect(&config, &remote, &environment).await?;
-        let ready = |word: &str| {
-            let mut out = io::stdout();
-            writeln!(out, "{word}")?;
-            out.flush()
-        };
+        let client = reach(&config, &remote, &environment).await?;
         let input = BufReader::new(tokio::io::stdin());
-        guard(&client, input, ready)
+        guard(&client, input, say)
             .await
             .map_err(CommandError::Start)
     });
+    // Whoever waits for this guard is told why there is none.
+    if let Err(error) = &watched {
+        let _ = say(&messages(error).join(": ").replace('\n', " "));
+    }
     // Its input may still be waited for.
     runtime.shutdown_background();
     watched
+}
+
+/// Reaches a server that the other process has just talked to, however busy it is.
+async fn reach(
+    config: &Config,
+    remote: &RemoteName,
+    environment: &incus::Environment,
+) -> Result<Client, ConnectError> {
+    let begun = Instant::now();
+    loop {
+        match Client::connect(config, remote, environment).await {
+            Err(ConnectError::Unreachable { .. }) if begun.elapsed() < BUSY => {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            reached => return reached,
+        }
+    }
+}
+
+/// Tells the process that waits for this guard.
+fn say(word: &str) -> io::Result<()> {
+    let mut out = io::stdout();
+    writeln!(out, "{word}")?;
+    out.flush()
 }

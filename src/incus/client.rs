@@ -13,8 +13,8 @@ use crate::model::{ProjectName, Sha256};
 /// How often a connection that breaks is tried again before anything is known of the server.
 const BROKEN: u32 = 5;
 
-/// How long a server may take to say what it is.
-const GREETING: Duration = Duration::from_secs(15);
+/// How long a server may take to say what it is: one whose disk is busy was seen to need over 15 s.
+const GREETING: Duration = Duration::from_secs(30);
 
 /// A server, reached and trusted.
 #[derive(Debug)]

@@ -23,8 +23,8 @@ use crate::model::{InstanceName, Owner};
 const READY: &str = "ready";
 /// What it is told when it is no longer needed.
 const DONE: &str = "done";
-/// How long the guard may take to reach the server.
-const START: Duration = Duration::from_secs(30);
+/// How long the guard may take to reach the server, which may be busy with what it was asked before.
+const START: Duration = Duration::from_secs(75);
 /// How long an instance is watched that the dead process may still have been pausing.
 const WATCH: Duration = Duration::from_secs(10);
 /// How long the guard tries to resume one.
@@ -36,7 +36,10 @@ pub enum GuardError {
     /// It does not start.
     #[error("cannot start the guard that would resume paused instances")]
     Start(#[source] std::io::Error),
-    /// It does not reach the server, or has gone.
+    /// It says that it cannot be one.
+    #[error("the guard that would resume paused instances cannot watch: {0}")]
+    Unable(String),
+    /// It says nothing, or has gone.
     #[error("the guard that would resume paused instances does not answer")]
     Silent,
 }
@@ -87,7 +90,11 @@ impl GuardProgram {
         let mut line = String::new();
         let mut answer = BufReader::new(answer);
         match tokio::time::timeout(START, answer.read_line(&mut line)).await {
-            Ok(Ok(_)) if line.trim_end() == READY => Ok(Guard { child, pipe }),
+            Ok(Ok(_)) => match line.trim_end() {
+                READY => Ok(Guard { child, pipe }),
+                "" => Err(GuardError::Silent),
+                why => Err(GuardError::Unable(why.to_owned())),
+            },
             _ => Err(GuardError::Silent),
         }
     }

@@ -58,15 +58,23 @@ fn a_link_is_a_whole_helper(links: TempDir) {
 #[test]
 fn the_program_behind_the_links_can_be_a_guard() {
     let world = World::new(Series::Lts70);
-    let ran = world
-        .command_for("all", &[])
-        .get_envs()
-        .fold(
-            &mut command(env!("CARGO_BIN_EXE_incus-backup")),
-            |command, (name, value)| command.env(name, value.unwrap_or_default()),
-        )
-        .args(["--guard-paused-instances", "local"])
-        .output()
-        .unwrap();
-    assert_eq!(Ran::of(&ran).exits(0).stdout, "ready\n");
+    let guard = |remote: &str| {
+        let ran = world
+            .command_for("all", &[])
+            .get_envs()
+            .fold(
+                &mut command(env!("CARGO_BIN_EXE_incus-backup")),
+                |command, (name, value)| command.env(name, value.unwrap_or_default()),
+            )
+            .args(["--guard-paused-instances", remote])
+            .output();
+        Ran::of(&ran.unwrap())
+    };
+    assert_eq!(guard("local").exits(0).stdout, "ready\n");
+    // One that cannot be a guard says so to whoever waits for it.
+    let refused = guard("nowhere").exits(1).stdout;
+    assert!(
+        refused.contains("nowhere") && refused.lines().count() == 1,
+        "{refused}"
+    );
 }
