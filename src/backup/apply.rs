@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::attempt::attempt;
@@ -17,7 +16,7 @@ use super::plan::{Work, wishes};
 use super::request::Options;
 use crate::incus::{BackOff, Client, Exportable, Instance, InstanceSnapshot, Pool};
 use crate::model::{Method, Owner, RunId, SourceName};
-use crate::plan::{Approved, Failure, Outcome, Report, Row};
+use crate::plan::{Approved, Failure, Outcome, Report, Row, each_step};
 use crate::progress::{Cancel, Progress, Task};
 use crate::target::{Stored, Target};
 use crate::temporary::{GuardProgram, InstanceAt, Pause};
@@ -146,21 +145,14 @@ impl std::fmt::Debug for Context {
 
 /// Backs up what the plan names. One that fails does not stop the others.
 pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
-    futures_util::stream::iter(plan.into_steps())
-        .map(|step| {
-            let (row, work) = step.into_parts();
-            async move {
-                match work {
-                    Some(work) if !context.cancel.is_cancelled() => one(context, row, &work).await,
-                    _ => Outcome::rest(row),
-                }
-            }
-        })
-        .buffered(context.options.parallel.get())
-        .collect::<Vec<Outcome>>()
-        .await
-        .into_iter()
-        .collect()
+    let one = |row, work| async move { one(context, row, &work).await };
+    each_step(
+        plan.into_steps(),
+        context.options.parallel,
+        &context.cancel,
+        one,
+    )
+    .await
 }
 
 async fn one(context: &Context, row: Row, work: &Work) -> Outcome {

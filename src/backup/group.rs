@@ -8,8 +8,6 @@
 
 use std::time::Instant;
 
-use futures_util::StreamExt as _;
-
 use super::apply::{AGAIN, Context, Subject, back_up, look, outcome};
 use super::attempt::store_copy;
 use super::copy::TemporaryCopy;
@@ -24,35 +22,30 @@ use super::volume::{
 };
 use crate::incus::BackOff;
 use crate::model::{Method, ResourceId, RunId, Version, VolumeContent};
-use crate::plan::{Approved, Outcome, Report, Row};
+use crate::plan::{Approved, Outcome, Report, Row, in_order};
 use crate::progress::Task;
 use crate::target::{HookFacts, Moment, Stored};
 use crate::temporary::InstanceAt;
 
 /// Backs up what the plan names. One thing that fails does not stop the others.
 pub async fn apply_groups(context: &Context, plan: Approved<GroupWork>) -> Report {
-    futures_util::stream::iter(groups(plan))
-        .map(|group| async move {
-            match group {
-                Group::Rest(row) => vec![Outcome::rest(row)],
-                Group::Instance(row, work, members) if !context.cancel.is_cancelled() => {
-                    Box::pin(one(context, (row, work), members)).await
-                }
-                Group::Instance(row, _, members) => {
-                    let members = members.into_iter().map(|(row, _)| row);
-                    std::iter::once(row)
-                        .chain(members)
-                        .map(Outcome::rest)
-                        .collect()
-                }
+    let done = groups(plan).into_iter().map(|group| async move {
+        match group {
+            Group::Rest(row) => vec![Outcome::rest(row)],
+            Group::Instance(row, work, members) if !context.cancel.is_cancelled() => {
+                Box::pin(one(context, (row, work), members)).await
             }
-        })
-        .buffered(context.options.parallel.get())
-        .collect::<Vec<Vec<Outcome>>>()
-        .await
-        .into_iter()
-        .flatten()
-        .collect()
+            Group::Instance(row, _, members) => {
+                let members = members.into_iter().map(|(row, _)| row);
+                std::iter::once(row)
+                    .chain(members)
+                    .map(Outcome::rest)
+                    .collect()
+            }
+        }
+    });
+    let done = in_order(done, context.options.parallel).await;
+    done.into_iter().flatten().collect()
 }
 
 enum Group {

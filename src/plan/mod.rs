@@ -47,6 +47,7 @@
 //! ```
 
 mod approval;
+mod at_once;
 mod coming;
 mod existing;
 mod failure;
@@ -58,6 +59,7 @@ mod step;
 mod together;
 
 pub use approval::{Approved, Consent, Includes};
+pub use at_once::{each_step, in_order};
 pub use coming::{Coming, ComingProject};
 pub use existing::Existing;
 pub use failure::{Failure, messages};

@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use futures_util::StreamExt as _;
-
 use super::error::RestoreError;
 use super::finish::{Finish, finish};
 use super::import::{self, Importing};
@@ -17,7 +15,7 @@ use super::request::Options;
 use crate::archive::{Contents, Pass, Placement};
 use crate::incus::{Client, Exportable, Import, ImportContent};
 use crate::model::{InstanceName, Owner, RunId};
-use crate::plan::{Approved, Failure, Outcome, Report, Row};
+use crate::plan::{Approved, Failure, Outcome, Report, Row, each_step};
 use crate::progress::{Cancel, Progress, Task};
 use crate::target::{Stored, Target};
 use crate::temporary::{Mark, Role, rename, unmark};
@@ -58,24 +56,8 @@ pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
         profiles: Profiles::of(&steps),
         permits: Permits::of(&steps),
     };
-    let report: Report = futures_util::stream::iter(steps)
-        .map(|step| {
-            let (row, work) = step.into_parts();
-            let shared = &shared;
-            async move {
-                match work {
-                    Some(work) if !context.cancel.is_cancelled() => {
-                        one(context, row, work, shared).await
-                    }
-                    _ => Outcome::rest(row),
-                }
-            }
-        })
-        .buffered(context.options.parallel.get())
-        .collect::<Vec<Outcome>>()
-        .await
-        .into_iter()
-        .collect();
+    let one = |row, work| one(context, row, work, &shared);
+    let report = each_step(steps, context.options.parallel, &context.cancel, one).await;
     shared.profiles.delete_unused(context).await;
     report
 }

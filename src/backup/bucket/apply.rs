@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use futures_util::StreamExt as _;
-
 use super::plan::Work;
 use super::record::{Described, archive_name, commit};
 use crate::archive::{ArchiveError, ContentType, Pass, Unpack};
@@ -13,30 +11,26 @@ use crate::backup::export::Export;
 use crate::backup::store::Writing;
 use crate::backup::{BackupError, Context};
 use crate::model::Version;
-use crate::plan::{Approved, Outcome, Report};
+use crate::plan::{Approved, Report, Row, each_step};
 use crate::progress::Task;
 use crate::target::Stored;
 use crate::temporary::is_left_over;
 
 /// Backs up what the plan names. One that fails does not stop the others.
 pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
-    futures_util::stream::iter(plan.into_steps())
-        .map(|step| async move {
-            match step.into_parts() {
-                (row, Some(work)) if !context.cancel.is_cancelled() => {
-                    let _turn = context.turn().await;
-                    let begun = Instant::now();
-                    let task = context.progress.task(&row.subject());
-                    outcome(row, back_up(context, &work, &*task).await, begun)
-                }
-                (row, _) => Outcome::rest(row),
-            }
-        })
-        .buffered(context.options.parallel.get())
-        .collect::<Vec<Outcome>>()
-        .await
-        .into_iter()
-        .collect()
+    let one = |row: Row, work: Work| async move {
+        let _turn = context.turn().await;
+        let begun = Instant::now();
+        let task = context.progress.task(&row.subject());
+        outcome(row, back_up(context, &work, &*task).await, begun)
+    };
+    each_step(
+        plan.into_steps(),
+        context.options.parallel,
+        &context.cancel,
+        one,
+    )
+    .await
 }
 
 async fn back_up(context: &Context, work: &Work, task: &dyn Task) -> Result<Stored, BackupError> {

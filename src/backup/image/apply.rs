@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use futures_util::StreamExt as _;
 use tokio::sync::Mutex;
 
 use super::download::{Files, Filled, write};
@@ -14,7 +13,7 @@ use crate::backup::store::Sink;
 use crate::backup::{BackupError, Context};
 use crate::incus::Image;
 use crate::model::{Bytes, Sha256, Version};
-use crate::plan::{Approved, Failure, Outcome, Report, Row};
+use crate::plan::{Approved, Failure, Outcome, Report, Row, each_step};
 use crate::progress::Task;
 use crate::target::Stored;
 
@@ -24,32 +23,19 @@ type Holders = BTreeMap<Sha256, Mutex<Vec<Stored>>>;
 
 /// Backs up what the plan names. One that fails does not stop the others.
 pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
-    let steps: Vec<(Row, Option<Work>)> = plan
-        .into_steps()
-        .into_iter()
-        .map(crate::plan::Step::into_parts)
-        .collect();
-    let works = steps.iter().filter_map(|(_, work)| work.as_ref());
+    let works = plan.works();
     let holders: Holders = works
         .map(|work| (work.fingerprint, Mutex::new(work.stored.clone())))
         .collect();
-    futures_util::stream::iter(steps)
-        .map(|(row, work)| {
-            let holders = &holders;
-            async move {
-                match work {
-                    Some(work) if !context.cancel.is_cancelled() => {
-                        one(context, row, &work, holders).await
-                    }
-                    _ => Outcome::rest(row),
-                }
-            }
-        })
-        .buffered(context.options.parallel.get())
-        .collect::<Vec<Outcome>>()
-        .await
-        .into_iter()
-        .collect()
+    let holders = &holders;
+    let one = |row, work| async move { one(context, row, &work, holders).await };
+    each_step(
+        plan.into_steps(),
+        context.options.parallel,
+        &context.cancel,
+        one,
+    )
+    .await
 }
 
 /// What became of an image.

@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use futures_util::StreamExt as _;
-
 use super::super::apply::{AGAIN, Context, outcome};
 use super::super::error::BackupError;
 use super::super::export::Export;
@@ -15,28 +13,21 @@ use super::plan::VolumeWork;
 use super::store::{store, store_config, store_copy};
 use crate::incus::{BackOff, Exportable, Mounter, Pool, Volume, VolumeSnapshot};
 use crate::model::{Method, VolumeContent};
-use crate::plan::{Approved, Outcome, Report, Row};
+use crate::plan::{Approved, Outcome, Report, Row, each_step};
 use crate::progress::Task;
 use crate::target::{Moment, Stored};
 use crate::temporary::InstanceAt;
 
 /// Backs up what the plan names. One that fails does not stop the others.
 pub async fn apply_volumes(context: &Context, plan: Approved<VolumeWork>) -> Report {
-    futures_util::stream::iter(plan.into_steps())
-        .map(|step| {
-            let (row, work) = step.into_parts();
-            async move {
-                match work {
-                    Some(work) if !context.cancel.is_cancelled() => one(context, row, &work).await,
-                    _ => Outcome::rest(row),
-                }
-            }
-        })
-        .buffered(context.options.parallel.get())
-        .collect::<Vec<Outcome>>()
-        .await
-        .into_iter()
-        .collect()
+    let one = |row, work| async move { one(context, row, &work).await };
+    each_step(
+        plan.into_steps(),
+        context.options.parallel,
+        &context.cancel,
+        one,
+    )
+    .await
 }
 
 async fn one(context: &Context, row: Row, work: &VolumeWork) -> Outcome {

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use futures_util::StreamExt as _;
-
 use super::plan::Work;
 use crate::archive::{Pass, Rekeying, Relocation};
 use crate::incus::{Import, ImportContent};
-use crate::plan::{Approved, Failure, Outcome, Report, Row};
+use crate::plan::{Approved, Failure, Outcome, Report, Row, each_step};
 use crate::progress::Task;
 use crate::restore::import::{Importing, remove};
 use crate::restore::{Context, RestoreError};
@@ -16,20 +14,14 @@ use crate::temporary::owned_name;
 
 /// Restores what the plan names. One that fails does not stop the others.
 pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
-    futures_util::stream::iter(plan.into_steps())
-        .map(|step| async move {
-            match step.into_parts() {
-                (row, Some(work)) if !context.cancel.is_cancelled() => {
-                    one(context, row, work).await
-                }
-                (row, _) => Outcome::rest(row),
-            }
-        })
-        .buffered(context.options.parallel.get())
-        .collect::<Vec<Outcome>>()
-        .await
-        .into_iter()
-        .collect()
+    let one = |row, work| one(context, row, work);
+    each_step(
+        plan.into_steps(),
+        context.options.parallel,
+        &context.cancel,
+        one,
+    )
+    .await
 }
 
 async fn one(context: &Context, row: Row, work: Work) -> Outcome {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use futures_util::StreamExt as _;
 use serde::Deserialize;
 
 use super::super::apply::{Context, outcome};
@@ -17,31 +16,22 @@ use super::replace::replace;
 use crate::archive::{Pass, Raw, Relocation};
 use crate::incus::{Exportable, Import, ImportContent};
 use crate::model::{ResourceName, VolumeContent};
-use crate::plan::{Approved, Outcome, Report, Row};
+use crate::plan::{Approved, Outcome, Report, Row, each_step};
 use crate::progress::Task;
 use crate::temporary::{MARK_KEYS, Mark, edit_volume, is_of_a_mark};
 
 /// Restores what the plan names. One that fails does not stop the others.
 pub async fn apply_volumes(context: &Context, plan: Approved<VolumeWork>) -> Report {
     let swaps = Swaps::default();
-    futures_util::stream::iter(plan.into_steps())
-        .map(|step| {
-            let (row, work) = step.into_parts();
-            let swaps = &swaps;
-            async move {
-                match work {
-                    Some(work) if !context.cancel.is_cancelled() => {
-                        one(context, row, &work, swaps).await
-                    }
-                    _ => Outcome::rest(row),
-                }
-            }
-        })
-        .buffered(context.options.parallel.get())
-        .collect::<Vec<Outcome>>()
-        .await
-        .into_iter()
-        .collect()
+    let swaps = &swaps;
+    let one = |row, work| async move { one(context, row, &work, swaps).await };
+    each_step(
+        plan.into_steps(),
+        context.options.parallel,
+        &context.cancel,
+        one,
+    )
+    .await
 }
 
 /// What the replacements of a run share.
