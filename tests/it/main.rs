@@ -88,6 +88,7 @@ mod restic_servers;
 mod room;
 mod runs;
 mod s3;
+mod scale;
 mod seed;
 mod servers;
 mod stored;

@@ -151,6 +151,7 @@ async fn accept(listener: UnixListener, shared: Arc<Shared>) {
     while let Ok((socket, _)) = listener.accept().await {
         let shared = shared.clone();
         let end = shared.end_of_life();
+        let open = shared.clone();
         tokio::spawn(async move {
             let service = service_fn(move |request| {
                 let shared = shared.clone();
@@ -158,10 +159,12 @@ async fn accept(listener: UnixListener, shared: Arc<Shared>) {
             });
             let connection = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(socket), service);
+            open.state().connected(1);
             tokio::select! {
                 _ = connection.with_upgrades() => {}
                 () = end => {}
             }
+            open.state().connected(-1);
         });
     }
 }

@@ -60,6 +60,9 @@ pub struct State {
     pub meanwhile: Option<(usize, Change)>,
     /// What was asked, as `METHOD PATH`; and `EXEC INSTANCE COMMAND` and `SIGNAL NUMBER`.
     pub requests: Vec<String>,
+    /// How many connections were open at a time, at most.
+    pub most_connections: isize,
+    connections: isize,
     /// What the commands do that instances know.
     pub commands: BTreeMap<String, FakeCommand>,
     pub(super) series: Series,
@@ -108,6 +111,8 @@ impl State {
             faults: Vec::new(),
             meanwhile: None,
             requests: Vec::new(),
+            most_connections: 0,
+            connections: 0,
             commands: BTreeMap::new(),
             series,
             executions: BTreeMap::new(),
@@ -173,6 +178,12 @@ impl State {
             return Some(Fault::Unavailable(*count));
         }
         Some(self.faults.remove(at))
+    }
+
+    /// Counts connections that are there, or are there no more.
+    pub(super) fn connected(&mut self, change: isize) {
+        self.connections += change;
+        self.most_connections = self.most_connections.max(self.connections);
     }
 
     /// Whether a request is not answered, and whether it is done all the same.
