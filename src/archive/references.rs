@@ -28,6 +28,8 @@ pub struct References {
     pub of_profiles: BTreeSet<String>,
     /// Which devices stay at all.
     pub devices: Devices,
+    /// The configuration keys that the server does not take: they are taken out.
+    pub lost_keys: BTreeSet<String>,
 }
 
 /// Which devices of an instance stay.
@@ -76,6 +78,12 @@ impl References {
                 }
             }
             *profiles = renamed;
+        }
+        for part in ["config", "expanded_config"] {
+            if let Some(config) = described.get_mut(part).and_then(Value::as_mapping_mut) {
+                let is_lost = |key: &str| self.lost_keys.contains(key);
+                config.retain(|key, _| !key.as_str().is_some_and(is_lost));
+            }
         }
         for part in ["devices", "expanded_devices"] {
             if let Some(devices) = described.get_mut(part).and_then(Value::as_mapping_mut) {

@@ -22,6 +22,8 @@ pub struct Mapping {
     pub member: Option<String>,
     /// What becomes of devices that need what is not there.
     pub devices: Lost,
+    /// What becomes of configuration keys that the server does not know: taken out, or refused.
+    pub drop_unknown_keys: bool,
     /// What becomes of profiles that are not there.
     pub saved_profiles: Saved,
 }

@@ -119,6 +119,15 @@ impl Description {
         self.snapshots.iter().flat_map(references).collect()
     }
 
+    /// The configuration keys that the instance and its snapshots have of their own.
+    pub(super) fn keys(&self) -> BTreeSet<&str> {
+        let described = std::iter::once(&self.instance).chain(&self.snapshots);
+        let configs = described.filter_map(|described| described["config"].as_object());
+        configs
+            .flat_map(|config| config.keys().map(String::as_str))
+            .collect()
+    }
+
     /// The pools of the volumes that the instance, its snapshots and its profiles mount.
     pub(super) fn volume_pools(&self) -> BTreeSet<String> {
         let described = std::iter::once(&self.instance);

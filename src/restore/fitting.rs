@@ -8,6 +8,7 @@ use super::gather::{Facts, Server};
 use super::lacking::Lacking;
 use super::request::Request;
 use crate::archive::{Devices, Reference, References};
+use crate::incus::Taken;
 use crate::model::PoolName;
 use crate::plan::{Lost, Saved};
 use crate::target::Manifest;
@@ -68,6 +69,7 @@ pub(super) fn fit(
     look.profiles(&mut fitting);
     look.devices(&mut fitting);
     look.root_pool(&mut fitting);
+    look.keys(&mut fitting);
     if let Some(own) = own
         && !facts.architectures.is_empty()
         && !facts.architectures.contains(&own.architecture)
@@ -148,6 +150,41 @@ impl Look<'_> {
             name: name.to_owned(),
             content,
         });
+    }
+
+    /// An older server refuses an import with a key that it does not know, and only when it has all of it.
+    fn keys(&self, fitting: &mut Fitting) {
+        let (Some(known), Some(description)) = (&self.facts.keys, self.description) else {
+            return;
+        };
+        let (mut unknown, mut dispensable) = (Vec::new(), Vec::new());
+        for key in description.keys() {
+            match known.takes(key) {
+                Taken::Yes => {}
+                Taken::Dispensable => dispensable.push(key.to_owned()),
+                Taken::No => unknown.push(key.to_owned()),
+            }
+        }
+        let drop = self.request.options.mapping.drop_unknown_keys;
+        if self.is_rigid() {
+            dispensable.append(&mut unknown);
+            fitting.refuses_keys(
+                &dispensable,
+                "its optimized format cannot be rewritten on its way",
+            );
+            return;
+        }
+        if !unknown.is_empty() && drop {
+            let names = quoted(&unknown);
+            fitting
+                .notes
+                .push(format!("without {names}, which the server does not know"));
+        } else {
+            fitting.refuses_keys(&unknown, "--drop-unknown-keys restores without them");
+            unknown.clear();
+        }
+        fitting.references.lost_keys.extend(unknown);
+        fitting.references.lost_keys.extend(dispensable);
     }
 
     fn devices(&self, fitting: &mut Fitting) {
@@ -261,6 +298,11 @@ impl Look<'_> {
 const RIGID: &str =
     "its optimized format cannot be rewritten before it is imported, and names them";
 
+fn quoted(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
 fn shown(reference: &Reference) -> Option<String> {
     match reference {
         Reference::Network(name) => Some(name.clone()),
@@ -275,10 +317,19 @@ impl Fitting {
         if names.is_empty() {
             return;
         }
-        let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        let names = names.join(", ");
+        let names = quoted(names);
         self.problems
             .push(format!("missing {what}: {names} ({ways})"));
+    }
+
+    /// Refuses because of configuration keys.
+    fn refuses_keys(&mut self, keys: &[String], ways: &str) {
+        if !keys.is_empty() {
+            let keys = quoted(keys);
+            self.problems.push(format!(
+                "the server is older than the one that this is of, and does not know {keys} ({ways})"
+            ));
+        }
     }
 
     /// Refuses because of devices that cannot be, or has them taken out.
@@ -297,11 +348,9 @@ impl Fitting {
             return;
         }
         if !lacking.devices.is_empty() {
-            let names = in_order(lacking.devices);
-            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
             self.notes.push(format!(
                 "without devices {}{of}, whose networks or volumes are missing: {}",
-                names.join(", "),
+                quoted(&in_order(lacking.devices)),
                 [in_order(lacking.networks), in_order(lacking.volumes)]
                     .concat()
                     .join(", ")

@@ -10,7 +10,7 @@ use super::limits::Limits;
 use super::member::Members;
 use super::request::{Request, Scope};
 use super::select::select;
-use crate::incus::{Client, Instance, Project};
+use crate::incus::{Client, Instance, InstanceKeys, Project};
 use crate::model::{Bytes, InstanceName, InstanceType, PoolName, ProjectName, ResourceId};
 use crate::plan::Coming;
 use crate::target::{Stored, StoredId, Target};
@@ -31,6 +31,8 @@ pub struct Facts {
     pub members: Members,
     /// The architectures that the server runs; empty where it does not say.
     pub architectures: Vec<String>,
+    /// The configuration keys that the server knows, where something comes from one of another version.
+    pub keys: Option<InstanceKeys>,
 }
 
 /// What matters of a storage pool.
@@ -147,7 +149,16 @@ pub async fn gather(
     let meant = facts.wanted.iter();
     let meant = meant.filter_map(|(_, versions)| select(versions, request.selection).ok());
     let meant = meant.filter(|stored| !stored.is_legacy());
-    let ids = meant.map(|stored| stored.id.clone()).collect();
+    let meant: Vec<&Stored> = meant.collect();
+    let version = &client.server().version;
+    let manifests = meant.iter().filter_map(|stored| stored.manifest.as_ref());
+    if manifests
+        .into_iter()
+        .any(|it| it.server_version != *version)
+    {
+        facts.keys = client.instance_keys().await?;
+    }
+    let ids = meant.iter().map(|stored| stored.id.clone()).collect();
     facts
         .described
         .extend(described(target.clone(), ids).await?);

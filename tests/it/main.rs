@@ -90,6 +90,7 @@ mod runs;
 mod s3;
 mod scale;
 mod seed;
+mod series;
 mod servers;
 mod stored;
 mod suite;

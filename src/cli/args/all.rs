@@ -185,6 +185,9 @@ pub struct RestoreAll {
     /// Restore instances without the devices whose network or volume is missing
     #[arg(long)]
     pub drop_missing_devices: bool,
+    /// Restore without the configuration keys that an older server does not know
+    #[arg(long)]
+    pub drop_unknown_keys: bool,
     /// The device, data set or folder of storage pool POOL on the new server
     #[arg(long, value_name = "POOL=SOURCE", value_parser = pool_source)]
     pub pool_source: Vec<(String, String)>,

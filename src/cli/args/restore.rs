@@ -77,6 +77,9 @@ pub struct Restore {
     /// Restore without the devices whose network or volume is missing
     #[arg(long)]
     pub drop_missing_devices: bool,
+    /// Restore without the configuration keys that an older server does not know
+    #[arg(long)]
+    pub drop_unknown_keys: bool,
     /// Bring back missing profiles as they were saved with the instances; none that exists is changed
     #[arg(long)]
     pub with_profiles: bool,

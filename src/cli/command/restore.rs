@@ -220,6 +220,7 @@ fn mapping(args: &Restore) -> Mapping {
         } else {
             Lost::Refuse
         },
+        drop_unknown_keys: args.drop_unknown_keys,
         saved_profiles: if args.with_profiles {
             Saved::BringBack
         } else {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::answer::{Answer, Asked};
 use super::instances::{invalid_name, place};
-use super::server::Series;
+use super::server::{KEYS_70, Series};
 use super::state::{Files, Key, State, object};
 use super::{FakeInstance, FakeSnapshot};
 
@@ -56,6 +56,13 @@ pub(super) fn import(state: &mut State, asked: &Asked) -> Answer {
                 "Setting \"{key}\" on container \"{described}\" in project \"{project}\" is \
                  forbidden"
             );
+            return Answer::error(500, &text);
+        }
+    }
+    if asked.series == Series::Lts60 {
+        let config = object(unpacked.index["config"]["container"]["config"].clone());
+        if let Some(key) = config.keys().find(|key| KEYS_70.contains(&key.as_str())) {
+            let text = format!("Create instance from backup: Unknown configuration key: {key}");
             return Answer::error(500, &text);
         }
     }

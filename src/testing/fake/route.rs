@@ -16,6 +16,7 @@ pub(super) fn route(state: &mut State, asked: &Asked) -> Answer {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match path.as_slice() {
         [] => server::server(state, asked.series),
+        ["metadata", "configuration"] => server::keys(asked.series),
         ["events"] => Answer::Events,
         ["operations", id, "websocket"] => exec::attach(state, id, asked),
         ["operations", rest @ ..] => operations::answer(state, asked, rest),

@@ -14,7 +14,8 @@ pub enum Series {
     Lts70,
 }
 
-const EXTENSIONS_60: [&str; 4] = [
+const EXTENSIONS_60: [&str; 5] = [
+    "metadata_configuration",
     "container_backup",
     "operation_wait",
     "instance_get_full",
@@ -43,4 +44,27 @@ pub(super) fn server(state: &State, series: Series) -> Answer {
             "server_name": "fake", "server_version": version, "server_clustered": false,
             "certificate_fingerprint": state.fingerprint, "architectures": ["x86_64", "i686"] } }),
     )
+}
+
+/// A few of the keys that servers of both series know, and one that only the newer does.
+const KEYS: [&str; 3] = [
+    "snapshots.expiry",
+    "boot.autostart",
+    "volatile.<name>.hwaddr",
+];
+/// What came after 6.0.
+pub(super) const KEYS_70: [&str; 2] = ["snapshots.expiry.manual", "volatile.vm.rtc_offset"];
+
+/// `GET /1.0/metadata/configuration`.
+pub(super) fn keys(series: Series) -> Answer {
+    let newer: &[&str] = match series {
+        Series::Lts60 => &[],
+        Series::Lts70 => &KEYS_70,
+    };
+    let keys: Vec<_> = KEYS
+        .iter()
+        .chain(newer)
+        .map(|key| json!({ *key: {} }))
+        .collect();
+    Answer::sync(json!({ "configs": { "instance": { "all": { "keys": keys } } } }))
 }

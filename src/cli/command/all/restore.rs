@@ -117,6 +117,7 @@ fn mapping(args: &RestoreAll) -> Mapping {
         } else {
             Lost::Refuse
         },
+        drop_unknown_keys: args.drop_unknown_keys,
         member: args.member.clone(),
         ..renamed(&args.renamings)
     }
