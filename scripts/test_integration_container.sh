@@ -55,6 +55,9 @@ if need_restic; then
   case $TEST_RESTIC in "$CACHE"/*) ;; *) options+=(-v "$TEST_RESTIC:$TEST_RESTIC:ro") ;; esac
   options+=(-e TEST_RESTIC="$TEST_RESTIC" -e TEST_OLD_RESTIC="${TEST_OLD_RESTIC:-}")
 fi
+# What another series left is brought back, where scripts/test ran that one first.
+series=$REPO/target/series
+if [ -d "$series" ]; then options+=(-e LAB_SERIES="$series"); fi
 find_engine || leave_out
 need_rust
 need_nextest || true

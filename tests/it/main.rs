@@ -76,6 +76,7 @@ mod real_remotes;
 mod real_restart;
 mod real_restic;
 mod real_round_trip;
+mod real_series;
 mod real_together;
 mod real_tree;
 mod real_volumes;
