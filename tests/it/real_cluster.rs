@@ -83,6 +83,55 @@ fn a_cluster_is_one_source_and_a_member_that_is_down_costs_only_its_own_instance
     assert_eq!(lab.sh(&far, "cat /data/x"), "m2\n");
 }
 
+/// Killed where the export is under way: what is on the other member is stored, and of its own nothing by
+/// half, neither in the target nor on the servers.
+#[test]
+fn a_member_that_dies_in_mid_run_costs_only_what_is_on_it() {
+    let Some((mut lab, stop, start)) = cluster() else {
+        return;
+    };
+    let (near, far) = (launched_on(&mut lab, "m1"), launched_on(&mut lab, "m2"));
+    lab.sh(&far, "head -c 300000000 /dev/urandom >/data/y; sync");
+    let told_to = lab.folder.path().join("told");
+    let mut create = lab.backup_command(&["create", &near, &far, "--yes", "-f", "json"]);
+    let child = create
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::fs::File::create(&told_to).unwrap())
+        .spawn()
+        .unwrap();
+    let exporting = format!("{far}: exporting");
+    until(60, "its export to begin", || {
+        std::fs::read_to_string(&told_to)
+            .unwrap()
+            .contains(&exporting)
+    });
+    let died = std::time::Instant::now();
+    run(&stop, "m2 --kill");
+    let output = child.wait_with_output().unwrap();
+    let took = died.elapsed();
+    run(&start, "m2");
+    until(60, "m2 to be called online", || is_online(&lab, "m2"));
+    until(60, "m2 to serve", || serves(&lab, "m2"));
+    let stderr = std::fs::read_to_string(&told_to).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told(&rows, [&near, &far]), ["done", "failed"], "{stderr}");
+    assert!(
+        took.as_secs() < 240,
+        "given up only after {took:?}: {stderr}"
+    );
+    let listed = lab.backup(&["list", "-f", "json"]).exits(0).rows();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0]["name"], near.as_str());
+    // It ran on all the while, and nothing but the next run is needed.
+    lab.backup(&["create", &near, &far, "--yes"]).exits(0);
+    assert_eq!(lab.left_over(&near), Vec::<String>::new());
+    assert_eq!(lab.left_over(&far), Vec::<String>::new());
+    assert_eq!(lab.status(&far), "Running");
+    let verified = lab.backup_of("verify", &["--level", "full", "-q"]);
+    assert_eq!(verified.code, Some(0), "{}", verified.stderr);
+}
+
 /// The lab, if it is a cluster, and the commands that stop and start a member of it.
 fn cluster() -> Option<(Lab, String, String)> {
     let lab = lab()?;
