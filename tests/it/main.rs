@@ -44,6 +44,7 @@ mod kills_kinds;
 mod lab;
 mod layers;
 mod legacy;
+mod licences;
 mod limits;
 mod mapping;
 mod metrics;
