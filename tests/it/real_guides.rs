@@ -169,3 +169,44 @@ fn real_guides_bring_a_whole_server_back_onto_a_new_one() {
     new.start_all();
     assert_eq!(new.states(), before);
 }
+
+/// From the lab's own kind of server to another one, whose pool has another name.
+#[test]
+fn real_guides_move_a_container_to_another_server() {
+    let Some(old) = Daemon::start() else { return };
+    let Some(new) = Daemon::start() else { return };
+    for (daemon, pool) in [(&old, "default"), (&new, "fast")] {
+        daemon.script(&format!(
+            "storage create {pool} dir
+             profile device add default root disk path=/ pool={pool}"
+        ));
+    }
+    old.image("default", "busybox");
+    old.script("launch busybox web --quiet");
+    old.sh(
+        ("default", "web"),
+        "mkdir -p /etc; echo ID=precious >/etc/os-release; sync",
+    );
+    let remotes: String = [("prod", &old), ("dr", &new)]
+        .map(|(name, daemon)| format!("  {name}:\n    addr: unix:{}\n", daemon.socket().display()))
+        .concat();
+    let conf = old.folder().join("conf");
+    fs::create_dir_all(&conf).unwrap();
+    fs::write(
+        conf.join("config.yml"),
+        format!("default-remote: prod\nremotes:\n{remotes}"),
+    )
+    .unwrap();
+    let [script] = commands("moving.md", &[]).try_into().unwrap();
+    assert!(script.lines().count() >= 13, "{script}");
+    on(&old, &old.target(), &script).exits(0);
+    let there = new
+        .run("incus", &["list", "--format=csv", "--columns=ns"])
+        .stdout;
+    assert_eq!(there, "web,RUNNING\nweb-test,RUNNING\n");
+    assert_eq!(
+        new.sh(("default", "web"), "cat /etc/os-release"),
+        "ID=precious\n"
+    );
+    assert_eq!(old.run("incus", &["list", "--format=csv"]).stdout, "");
+}

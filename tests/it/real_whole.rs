@@ -58,7 +58,7 @@ const INSTANCES: [(&str, &str); 4] = [
 ];
 
 impl Daemon {
-    fn image(&self, project: &str, alias: &str) {
+    pub fn image(&self, project: &str, alias: &str) {
         let image = self.folder().join(format!("{alias}.tar.gz"));
         let script = format!(
             ". {}/scripts/lib.sh; busybox_image {}",
@@ -79,7 +79,7 @@ impl Daemon {
         ]);
     }
 
-    fn sh(&self, (project, name): (&str, &str), script: &str) -> String {
+    pub fn sh(&self, (project, name): (&str, &str), script: &str) -> String {
         self.incus(&["--project", project, "exec", name, "--", "sh", "-c", script])
     }
 
