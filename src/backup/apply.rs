@@ -16,7 +16,7 @@ use super::plan::{Work, wishes};
 use super::request::Options;
 use crate::incus::{BackOff, Client, Exportable, Instance, InstanceSnapshot, Pool};
 use crate::model::{Method, Owner, RunId, SourceName};
-use crate::plan::{Approved, Failure, Outcome, Report, Row, each_step};
+use crate::plan::{Approved, Failure, Outcome, Report, Row, shared_out};
 use crate::progress::{Cancel, Progress, Task};
 use crate::target::{Stored, Target};
 use crate::temporary::{GuardProgram, InstanceAt, Pause};
@@ -145,14 +145,19 @@ impl std::fmt::Debug for Context {
 
 /// Backs up what the plan names. One that fails does not stop the others.
 pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
-    let one = |row, work| async move { one(context, row, &work).await };
-    each_step(
-        plan.into_steps(),
-        context.options.parallel,
-        &context.cancel,
-        one,
-    )
-    .await
+    let done = plan.into_steps().into_iter().map(|step| {
+        let (row, work) = step.into_parts();
+        let place = work.as_ref().map(|work| work.location.clone());
+        let done = async move {
+            match work {
+                Some(work) if !context.cancel.is_cancelled() => one(context, row, &work).await,
+                _ => Outcome::rest(row),
+            }
+        };
+        (place, done)
+    });
+    let done = shared_out(done.collect(), context.options.parallel).await;
+    done.into_iter().collect()
 }
 
 async fn one(context: &Context, row: Row, work: &Work) -> Outcome {

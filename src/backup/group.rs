@@ -22,29 +22,36 @@ use super::volume::{
 };
 use crate::incus::BackOff;
 use crate::model::{Method, ResourceId, RunId, Version, VolumeContent};
-use crate::plan::{Approved, Outcome, Report, Row, in_order};
+use crate::plan::{Approved, Outcome, Report, Row, shared_out};
 use crate::progress::Task;
 use crate::target::{HookFacts, Moment, Stored};
 use crate::temporary::InstanceAt;
 
 /// Backs up what the plan names. One thing that fails does not stop the others.
 pub async fn apply_groups(context: &Context, plan: Approved<GroupWork>) -> Report {
-    let done = groups(plan).into_iter().map(|group| async move {
-        match group {
-            Group::Rest(row) => vec![Outcome::rest(row)],
-            Group::Instance(row, work, members) if !context.cancel.is_cancelled() => {
-                Box::pin(one(context, (row, work), members)).await
+    let done = groups(plan).into_iter().map(|group| {
+        let place = match &group {
+            Group::Instance(_, work, _) => Some(work.location.clone()),
+            Group::Rest(_) => None,
+        };
+        let done = async move {
+            match group {
+                Group::Rest(row) => vec![Outcome::rest(row)],
+                Group::Instance(row, work, members) if !context.cancel.is_cancelled() => {
+                    Box::pin(one(context, (row, work), members)).await
+                }
+                Group::Instance(row, _, members) => {
+                    let members = members.into_iter().map(|(row, _)| row);
+                    std::iter::once(row)
+                        .chain(members)
+                        .map(Outcome::rest)
+                        .collect()
+                }
             }
-            Group::Instance(row, _, members) => {
-                let members = members.into_iter().map(|(row, _)| row);
-                std::iter::once(row)
-                    .chain(members)
-                    .map(Outcome::rest)
-                    .collect()
-            }
-        }
+        };
+        (place, done)
     });
-    let done = in_order(done, context.options.parallel).await;
+    let done = shared_out(done.collect(), context.options.parallel).await;
     done.into_iter().flatten().collect()
 }
 

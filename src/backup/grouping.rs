@@ -180,7 +180,14 @@ mod tests {
         };
         let name = name.trim_start_matches('-').parse().unwrap();
         let id = ResourceId::instance(project.clone(), &name);
-        Step::work(Row::new(action, &id), Work { project, name })
+        Step::work(
+            Row::new(action, &id),
+            Work {
+                project,
+                name,
+                location: "none".to_owned(),
+            },
+        )
     }
 
     const TOGETHER: &str = "crash-consistent: of one moment with `web`";

@@ -13,6 +13,8 @@ pub struct Work {
     pub project: ProjectName,
     /// The instance.
     pub name: InstanceName,
+    /// The cluster member that it is on; on every other server the same text.
+    pub location: String,
 }
 
 /// Plans the backup of what was asked for.
@@ -92,6 +94,7 @@ fn step(request: &Request, candidate: &Candidate, room: &mut Room) -> Step<Work>
         Work {
             project: project.clone(),
             name: name.clone(),
+            location: candidate.location.clone(),
         },
     )
 }

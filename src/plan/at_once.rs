@@ -1,8 +1,10 @@
 //! Several things at a time.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 use futures_util::StreamExt as _;
+use tokio::sync::Semaphore;
 
 use super::{Outcome, Report, Row, Step};
 use crate::progress::Cancel;
@@ -40,6 +42,33 @@ pub async fn in_order<F: Future>(
         .await;
     done.sort_unstable_by_key(|(number, _)| *number);
     done.into_iter().map(|(_, given)| given).collect()
+}
+
+/// The same of work at several places, such as the members of a cluster, of which none is to have all of it
+/// at once: each has its share of what is done at a time, whatever stands first. What has no place is no
+/// work.
+pub async fn shared_out<F: Future>(
+    work: Vec<(Option<String>, F)>,
+    parallel: NonZeroUsize,
+) -> Vec<F::Output> {
+    let names: BTreeSet<String> = work.iter().filter_map(|(place, _)| place.clone()).collect();
+    if names.len() < 2 {
+        return in_order(work.into_iter().map(|(_, work)| work), parallel).await;
+    }
+    let share = parallel.get().div_ceil(names.len());
+    let places = names.into_iter().map(|name| (name, Semaphore::new(share)));
+    let places: &BTreeMap<String, Semaphore> = &places.collect();
+    let all = &Semaphore::new(parallel.get());
+    let waiting = NonZeroUsize::MIN.saturating_add(work.len());
+    let work = work.into_iter().map(|(place, work)| async move {
+        let Some(place) = place.and_then(|name| places.get(&name)) else {
+            return work.await;
+        };
+        // The place comes first: who waits for it keeps nobody of another from going. Nobody closes them.
+        let _turns = (place.acquire().await.ok(), all.acquire().await.ok());
+        work.await
+    });
+    in_order(work, waiting).await
 }
 
 #[cfg(test)]
@@ -80,5 +109,45 @@ mod tests {
         let three = NonZeroUsize::MIN.saturating_add(2);
         assert_eq!(in_order(work, three).await.len(), 20);
         assert_eq!((running.get(), most.get()), (0, 3));
+    }
+
+    /// Does so much at each place in turn; gives how many ran at a time at most, at the first and in all.
+    async fn most(places: &[&str], parallel: usize) -> (usize, usize) {
+        let running = &std::cell::RefCell::new(Vec::new());
+        let (first, all) = (&Cell::new(0), &Cell::new(0));
+        let work = places.iter().enumerate().map(|(number, place)| {
+            let done = async move {
+                running.borrow_mut().push((*place).to_owned());
+                let at_first = running
+                    .borrow()
+                    .iter()
+                    .filter(|it| **it == places[0])
+                    .count();
+                first.set(first.get().max(at_first));
+                all.set(all.get().max(running.borrow().len()));
+                for _ in 0..3 {
+                    tokio::task::yield_now().await;
+                }
+                let mut running = running.borrow_mut();
+                let own = running.iter().position(|it| it == place).unwrap();
+                running.remove(own);
+                number
+            };
+            (Some((*place).to_owned()), done)
+        });
+        let parallel = NonZeroUsize::new(parallel).unwrap();
+        let done = shared_out(work.collect(), parallel).await;
+        assert!(done.is_sorted() && done.len() == places.len());
+        (first.get(), all.get())
+    }
+
+    #[tokio::test]
+    async fn each_place_has_its_share_and_no_more() {
+        let places = ["m1", "m1", "m1", "m1", "m2", "m2", "m2"];
+        assert_eq!(most(&places, 2).await, (1, 2));
+        assert_eq!(most(&places, 4).await, (2, 4));
+        // One turn: it is given to one after the other.
+        assert_eq!(most(&places, 1).await, (1, 1));
+        assert_eq!(most(&["none"; 6], 4).await, (4, 4));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::lab::command;
+use crate::lab::{command, variable};
 
 /// The strings of a list in `.deny.toml`.
 fn listed(name: &str) -> BTreeSet<String> {
@@ -22,7 +22,7 @@ fn listed(name: &str) -> BTreeSet<String> {
 /// What a build of the programs needs, as `cargo metadata` describes it: no test, and nothing of another
 /// system.
 fn built_of() -> Vec<Value> {
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let cargo = variable("CARGO").unwrap_or_else(|| "cargo".to_owned());
     let described = command(cargo)
         .args(["metadata", "--offline", "--locked", "--format-version", "1"])
         .args(["--filter-platform", "x86_64-unknown-linux-gnu"])
