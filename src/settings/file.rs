@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::notification::{self, InvalidNotification, Notification};
 use crate::model::{CompressionChoice, InvalidCompression};
 use crate::yaml::{self, Aliases};
 
@@ -53,6 +54,15 @@ pub enum SettingsError {
         #[source]
         cause: InvalidCompression,
     },
+    /// Nobody could be told so.
+    #[error("notification `{notification}` cannot be used")]
+    Notification {
+        /// Which.
+        notification: String,
+        /// Why.
+        #[source]
+        cause: InvalidNotification,
+    },
 }
 
 /// What the files say.
@@ -68,6 +78,8 @@ pub struct Settings {
     pub restic_binary: Option<PathBuf>,
     /// The servers that are backed up whole where none is named, as remotes of the client.
     pub servers: Vec<String>,
+    /// Who is told how a run ended, by names.
+    pub notifications: BTreeMap<String, Notification>,
 }
 
 /// One named target.
@@ -89,6 +101,7 @@ struct File {
     retention: BTreeMap<String, Word>,
     restic_binary: Option<PathBuf>,
     servers: Vec<String>,
+    notifications: BTreeMap<String, notification::Entry>,
 }
 
 /// A number or a word: `7`, `30d`.
@@ -131,9 +144,12 @@ impl Settings {
         if self.servers.is_empty() {
             self.servers = below.servers;
         }
-        // Rules belong together: one file's are not mixed with the other's.
+        // Rules belong together, and so do those who are told: one file's are not mixed with the other's.
         if self.retention.is_empty() {
             self.retention = below.retention;
+        }
+        if self.notifications.is_empty() {
+            self.notifications = below.notifications;
         }
         self
     }
@@ -163,16 +179,28 @@ fn parse(text: &str, path: &Path) -> Result<Settings, SettingsError> {
         retention,
         restic_binary,
         servers,
+        notifications,
     } = file.unwrap_or_default();
     let targets: Result<BTreeMap<String, TargetSettings>, SettingsError> = targets
         .into_iter()
         .map(|(name, entry)| Ok((name.clone(), target(name, entry)?)))
+        .collect();
+    let notifications: Result<BTreeMap<String, Notification>, SettingsError> = notifications
+        .into_iter()
+        .map(|(name, entry)| match entry.notification() {
+            Ok(notification) => Ok((name, notification)),
+            Err(cause) => Err(SettingsError::Notification {
+                notification: name,
+                cause,
+            }),
+        })
         .collect();
     Ok(Settings {
         default_target,
         targets: targets?,
         restic_binary,
         servers,
+        notifications: notifications?,
         retention: retention
             .into_iter()
             .map(|(name, word)| match word {
@@ -276,6 +304,26 @@ mod tests {
     }
 
     #[test]
+    fn who_is_told_is_one_file_s_answer() {
+        let system = settings("notifications: { a: { command: [mail, root] } }").unwrap();
+        let user = settings("notifications: { b: { ping: 'https://h.example/x' } }").unwrap();
+        let names = |settings: &Settings| -> Vec<String> {
+            settings.notifications.keys().cloned().collect()
+        };
+        assert_eq!(names(&user.over(system.clone())), ["b"]);
+        assert_eq!(names(&settings("").unwrap().over(system)), ["a"]);
+        let error = settings("notifications: { a: { command: [] } }").unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(
+            (error.to_string().as_str(), cause.as_str()),
+            (
+                "notification `a` cannot be used",
+                "its command names no program"
+            )
+        );
+    }
+
+    #[test]
     fn a_file_of_comments_says_nothing() {
         assert_eq!(settings("# nothing\n").unwrap(), Settings::default());
         assert_eq!(settings("").unwrap(), Settings::default());
@@ -298,6 +346,7 @@ mod tests {
         assert!(settings.targets["offsite"].password_file.is_some());
         assert_eq!(settings.retention.len(), 4);
         assert!(settings.restic_binary.is_some());
+        assert_eq!(settings.notifications.len(), 3);
     }
 
     const EXAMPLE: &str = "default-target: nas
@@ -306,6 +355,9 @@ targets:
   offsite: { uri: 'restic:repo=s3:https://s3.example/b', password-file: /etc/p }
 retention: { keep-last: 3, keep-within: 30d }
 restic-binary: /opt/restic
+notifications:
+  ops: { webhook: 'https://h.example/x', headers: { Authorization: { file: /etc/t } } }
+  mail: { command: [mail, root], on: always }
 ";
 
     proptest! {

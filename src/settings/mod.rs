@@ -5,5 +5,7 @@
 //! names its line: a misspelt setting must not look as if it held.
 
 mod file;
+mod notification;
 
 pub use file::{Settings, SettingsError, TargetSettings};
+pub use notification::{Channel, Hidden, InvalidNotification, Notification, Occasion};
