@@ -27,6 +27,7 @@ const ROWS: [&[&str]; 7] = [
         "aliases",
         "protection",
         "metrics",
+        "notify",
     ],
     &["drill", "doctor"],
     &["ui"],
