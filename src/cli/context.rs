@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::args::{Answers, TargetChoice};
 use super::environment::Environment;
 use super::failure::CommandError;
+use super::notified::Done;
 use crate::incus::{Client, Config};
 use crate::model::{CompressionChoice, Owner, RemoteName, RunId, SourceName};
 use crate::plan::{Consent, Plan, Row};
@@ -42,6 +43,8 @@ pub(super) struct Context {
     pub(super) cancel: Cancel,
     /// The user goes on with a restic that is older than those that this program is tested with.
     pub(super) old_restic_taken: AtomicBool,
+    /// What it did, for those who are told how it ended.
+    pub(super) done: Done,
 }
 
 /// A place that holds backups, or that may become a target once the user agrees.

@@ -66,6 +66,11 @@ pub(super) fn is_alias() -> bool {
     variable("INCUS_ALIASES").is_some()
 }
 
+/// A variable that the settings name.
+pub(super) fn secret(name: &str) -> Option<String> {
+    text(name)
+}
+
 /// The command line as far as the cursor, where bash asks for its completion.
 pub(super) fn bash_line() -> String {
     text("INCUS_BACKUP_LINE").unwrap_or_default()

@@ -13,6 +13,7 @@ mod exit;
 mod failure;
 mod guard;
 mod names;
+mod notified;
 mod run;
 mod signal;
 

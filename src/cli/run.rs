@@ -14,8 +14,9 @@ use super::environment::Environment;
 use super::exit::Exit;
 use super::failure::CommandError;
 use super::guard;
+use super::notified::{Asks, Done, notified};
 use super::signal;
-use crate::model::{Kind, Owner, RunId};
+use crate::model::{CheckLevel, Kind, Owner, RunId};
 use crate::progress::Cancel;
 use crate::target::Protection;
 use crate::ui::{Colour, Message, Terminal, Verbosity, listener, start_logging};
@@ -149,7 +150,13 @@ impl Program for args::All {
 
     async fn run(self, context: &Context) -> Result<Exit, CommandError> {
         match self.verb {
-            args::AllVerb::Create(args) => command::all::create(context, args).await,
+            args::AllVerb::Create(args) if args.answers.dry_run => {
+                command::all::create(context, args).await
+            }
+            args::AllVerb::Create(args) => {
+                let run = ("incus-backup-all create", asks(&args.answers));
+                notified(context, run, Box::pin(command::all::create(context, args))).await
+            }
             args::AllVerb::List(args) => command::all::list(context, args).await,
             args::AllVerb::Restore(args) => command::all::restore(context, args).await,
         }
@@ -162,7 +169,16 @@ impl Program for args::Prune {
     }
 
     async fn run(self, context: &Context) -> Result<Exit, CommandError> {
-        command::prune(context, self).await
+        if self.answers.dry_run || !self.chosen.is_everything() {
+            return command::prune(context, self).await;
+        }
+        let asks = if self.apply {
+            Asks::Never
+        } else {
+            asks(&self.answers)
+        };
+        let run = ("incus-backup-prune", asks);
+        notified(context, run, Box::pin(command::prune(context, self))).await
     }
 }
 
@@ -176,6 +192,7 @@ impl Program for args::Setup {
             args::SetupVerb::Aliases(verb) => command::setup::aliases(context, verb).await,
             args::SetupVerb::Doctor(args) => command::setup::doctor(context, args).await,
             args::SetupVerb::Metrics(args) => command::setup::metrics(context, args).await,
+            args::SetupVerb::Notify(args) => command::setup::notify(context, args).await,
             args::SetupVerb::Target(verb) => command::setup::target(context, verb).await,
             args::SetupVerb::Copy(args) => command::setup::copy(context, args).await,
         }
@@ -188,7 +205,24 @@ impl Program for args::Verify {
     }
 
     async fn run(self, context: &Context) -> Result<Exit, CommandError> {
-        command::verify(context, self).await
+        let whole = self.version.is_none() && self.chosen.is_everything();
+        if self.answers.dry_run || !whole {
+            return command::verify(context, self).await;
+        }
+        let asks = match self.level {
+            CheckLevel::Drill => asks(&self.answers),
+            CheckLevel::Quick | CheckLevel::Full => Asks::Never,
+        };
+        let run = ("incus-backup-verify", asks);
+        notified(context, run, Box::pin(command::verify(context, self))).await
+    }
+}
+
+fn asks(answers: &args::Answers) -> Asks {
+    if answers.yes {
+        Asks::Never
+    } else {
+        Asks::Perhaps
     }
 }
 
@@ -300,6 +334,7 @@ fn run<P: Program>(arguments: P) -> Exit {
         progress,
         cancel,
         old_restic_taken: AtomicBool::new(false),
+        done: Done::default(),
     };
     let ended = runtime.block_on(async {
         signal::listen(context.cancel.clone(), context.progress.clone())

@@ -72,7 +72,7 @@ pub fn summary_of_report(report: &Report) -> String {
     }
 }
 
-fn sum(counts: impl IntoIterator<Item = (usize, &'static str)>) -> String {
+pub(super) fn sum(counts: impl IntoIterator<Item = (usize, &'static str)>) -> String {
     let parts: Vec<String> = counts
         .into_iter()
         .filter(|(count, _)| *count > 0)

@@ -25,7 +25,7 @@ fn world() -> World {
     std::fs::write(conf.join("config.yml"), remotes).unwrap();
     std::fs::write(
         conf.join("backup.yml"),
-        "targets: {nas: {uri: 'dir:/mnt/nas'}}\n",
+        "targets: {nas: {uri: 'dir:/mnt/nas'}}\nnotifications: {mail: {command: [mail]}}\n",
     )
     .unwrap();
     for moment in ["2026-01-01T03:04:05Z", "2026-01-02T03:04:05Z"] {
@@ -146,6 +146,7 @@ fn what_the_server_has_can_be_created_and_what_the_target_has_restored() {
         bash(&world, "incus-backup-instance list --target n"),
         ["nas"]
     );
+    assert_eq!(bash(&world, "incus-backup-setup notify m"), ["mail"]);
     assert_eq!(
         bash(&world, "incus-backup-instance list --from f"),
         ["fake"]

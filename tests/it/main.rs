@@ -49,6 +49,7 @@ mod limits;
 mod mapping;
 mod metrics;
 mod moved;
+mod notify;
 mod one_program;
 mod promises;
 mod protection;

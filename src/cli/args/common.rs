@@ -194,6 +194,15 @@ pub struct Chosen {
     pub source: SourceChoice,
 }
 
+impl Chosen {
+    /// Whether a run is about everything that a server, or all of them, have in the target.
+    pub(in crate::cli) fn is_everything(&self) -> bool {
+        self.names.iter().all(|name| name.ends_with(':'))
+            && self.kind.is_none()
+            && self.project.is_none()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use rstest::rstest;

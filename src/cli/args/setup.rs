@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{AliasVerb, Answers, Doctor, LockWait, Metrics, Rows, TargetVerb, Verbosity};
+use super::{AliasVerb, Answers, Doctor, LockWait, Metrics, Notify, Rows, TargetVerb, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{CompressionChoice, Kind, ProjectName, SourceName, Version};
 
@@ -37,6 +37,8 @@ pub enum SetupVerb {
     Doctor(Doctor),
     /// Write metrics of what a target holds, as Prometheus reads them
     Metrics(Metrics),
+    /// Send a test message to everybody who is told how runs ended
+    Notify(Notify),
     /// Make targets
     #[command(subcommand)]
     Target(TargetVerb),

@@ -8,12 +8,14 @@ use crate::cli::context::{Context, Place, blocking};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{CommandError, exit_of_report, hints};
 use crate::model::{SourceName, Version};
+use crate::notify::Tally;
 use crate::plan::{Failure, Outcome, Report, Status};
 use crate::target::{RunRecord, Target, without_credentials};
 use crate::ui::{Columns, Message, Output, View, write_rows};
 
 /// Prints a report's rows to stdout and tells its failures on stderr; gives the exit code.
 pub(super) fn write(context: &Context, report: &Report, rows: &Rows) -> Result<Exit, CommandError> {
+    context.done.note(Tally::of_report(report));
     let view = View::stdout(rows.format, &context.terminal);
     let columns = Columns::<Outcome>::choose(rows.columns.as_deref())?;
     let mut out = Output::new(io::stdout());

@@ -14,6 +14,7 @@ use crate::cli::failure::{CommandError, exit_of_findings};
 use crate::drill;
 use crate::incus::Client;
 use crate::model::{CheckLevel, Version};
+use crate::notify::{Tally, Unsuccessful};
 use crate::plan::Approved;
 use crate::target::{Stored, Target};
 use crate::ui::{Columns, FindingRow, Message, Output, View, write_rows};
@@ -179,6 +180,7 @@ fn write(
     columns: &Columns<FindingRow>,
     found: &[Finding],
 ) -> Result<(), CommandError> {
+    context.done.note(tally(found));
     let rows: Vec<FindingRow> = found.iter().map(FindingRow::of).collect();
     let view = View::stdout(args.rows.format, &context.terminal);
     let mut out = Output::new(io::stdout());
@@ -198,6 +200,35 @@ fn write(
         let _ = io::stderr().write_all(sum(found).as_bytes());
     }
     Ok(())
+}
+
+/// What was found, for those who are told of it.
+fn tally(found: &[Finding]) -> Tally {
+    let mut tally = Tally::default();
+    for finding in found {
+        let counts = &mut tally.counts;
+        let (count, bad) = match &finding.found {
+            Found::Good => (&mut counts.done, None),
+            Found::Interrupted => (&mut counts.interrupted, Some(("interrupted", None))),
+            Found::Damaged(why) => (&mut counts.damaged, Some(("damaged", Some(why.clone())))),
+            Found::DrillFailed(why) => {
+                let why = Some(why.clone());
+                (&mut counts.drill_failed, Some(("drill-failed", why)))
+            }
+            Found::Failed(why) => (&mut counts.failed, Some(("failed", Some(why.to_string())))),
+        };
+        *count += 1;
+        let stored = &finding.stored;
+        match bad {
+            None => tally.bytes += stored.stored_size,
+            Some((status, why)) => tally.failures.push(Unsuccessful {
+                source: Some(stored.id.source.clone()),
+                version: Some(stored.id.version),
+                ..Unsuccessful::of(&stored.id.resource, status, why)
+            }),
+        }
+    }
+    tally
 }
 
 /// Says what is wrong with a version, and which other one restores.

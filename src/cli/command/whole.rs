@@ -30,6 +30,8 @@ pub(super) async fn check(
     let Some(damage) = damage else {
         return Ok(Whole::Good);
     };
+    let error = format!("`{location}` is damaged: {damage}");
+    context.done.note_error(error);
     let message = Message::refusal(&location.to_string(), &format!("it is damaged: {damage}"));
     let message = message.hint(
         "see https://restic.readthedocs.io/en/stable/077_troubleshooting.html before anything else",

@@ -12,6 +12,7 @@ use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use super::super::args::{LockWait, TargetChoice};
 use super::super::context::{Context, source_of};
 use super::super::environment::Environment;
+use super::super::notified::Done;
 use super::words;
 use crate::incus::{Client, Config};
 use crate::model::{Kind, Owner, ProjectName, RemoteName, RunId};
@@ -31,6 +32,7 @@ enum Names {
     Remotes,
     Sources,
     Targets,
+    Notifications,
     Versions,
     /// What can be backed up.
     OfServer(Kind),
@@ -79,6 +81,7 @@ fn names_of(argument: &Arg, kind: Option<Kind>, verb: &str) -> Option<Names> {
         "REMOTE:" => Names::Remotes,
         "SOURCE" => Names::Sources,
         "TARGET" | "URI|NAME" => Names::Targets,
+        "NAME" if verb == "notify" => Names::Notifications,
         "VERSION" => Names::Versions,
         value if value.starts_with("[REMOTE:]") => match (verb, kind) {
             ("create", Some(kind)) => Names::OfServer(kind),
@@ -152,6 +155,7 @@ impl Asked {
                 progress: Arc::new(Silent),
                 cancel: Cancel::new(),
                 old_restic_taken: AtomicBool::new(false),
+                done: Done::default(),
             },
         }
     }
@@ -159,11 +163,8 @@ impl Asked {
     fn find(&self, names: Names, current: &str) -> Option<Vec<String>> {
         match names {
             Names::Remotes => Some(self.remotes()),
-            Names::Targets => {
-                let folder = self.context.environment.incus.config_folder();
-                let settings = Settings::load(folder.as_deref()).ok()?;
-                Some(settings.targets.into_keys().collect())
-            }
+            Names::Targets => Some(self.settings()?.targets.into_keys().collect()),
+            Names::Notifications => Some(self.settings()?.notifications.into_keys().collect()),
             Names::Sources => {
                 let sources = self.directory()?.sources().ok()?;
                 Some(sources.iter().map(ToString::to_string).collect())
@@ -187,6 +188,11 @@ impl Asked {
                 Some(found)
             }
         }
+    }
+
+    fn settings(&self) -> Option<Settings> {
+        let folder = self.context.environment.incus.config_folder();
+        Settings::load(folder.as_deref()).ok()
     }
 
     /// The remotes, each with its colon.
