@@ -21,7 +21,7 @@
 //! | 2 | [`incus`], [`archive`], [`target`], [`retention`], [`diff`], [`settings`] | the REST client; Incus' tar format; where backups live; what stays; the difference of documents; `backup.yml` |
 //! | 3 | [`plan`], [`temporary`], [`retrieve`] | what every operation's plan, consent and report are made of; objects that exist on a server only while a run works; stored archives read back and checked |
 //! | 4 | [`backup`], [`restore`], [`config`], [`list`], [`verify`], [`prune`], [`files`], [`transfer`], [`aliases`], [`protection`], [`metrics`], [`notify`] | the operations: create; restore; a server's configuration; list, show, protect and delete; verify; prune; files out of a backup; copy to another target; aliases of the `incus` client; what has no recent backup; metrics; how a run ended, told to somebody |
-//! | 5 | [`drill`], [`doctor`] | the operations that join some of them: what was stored is restored as a copy, to see it run; what is wrong where backups are made |
+//! | 5 | [`drill`], [`doctor`], [`report`] | the operations that join some of them: what was stored is restored as a copy, to see it run; what is wrong where backups are made; what is protected, as a page |
 //! | 6 | [`ui`] | tables, previews, prompts, progress bars, messages |
 //! | 7 | [`cli`] | arguments, context, signals, failures and exit codes |
 //!
@@ -63,6 +63,7 @@ pub mod plan;
 pub mod progress;
 pub mod protection;
 pub mod prune;
+pub mod report;
 pub mod restore;
 pub mod retention;
 pub mod retrieve;

@@ -158,6 +158,7 @@ impl Program for args::All {
                 notified(context, run, Box::pin(command::all::create(context, args))).await
             }
             args::AllVerb::List(args) => command::all::list(context, args).await,
+            args::AllVerb::Report(args) => command::all::report(context, args).await,
             args::AllVerb::Restore(args) => command::all::restore(context, args).await,
         }
     }

@@ -79,6 +79,13 @@ pub trait Target: Send + Sync + fmt::Debug {
     /// The source must have been entered. Nothing of what is stored depends on it.
     fn record_run(&self, source: &SourceName, run: &RunRecord) -> Result<(), TargetError>;
 
+    /// The records of the newest runs that are about a source, the newest of them first: at most so
+    /// many. None where reading them costs more than they say; what cannot be read is left out.
+    fn runs(&self, source: &SourceName, most: usize) -> Result<Vec<RunRecord>, TargetError> {
+        let _ = (source, most);
+        Ok(Vec::new())
+    }
+
     /// Removes what ended processes left of the resources of a source, and nothing that a living one
     /// owns; gives how many such leftovers there were.
     fn clear(&self, source: &SourceName) -> Result<u64, TargetError>;

@@ -17,8 +17,8 @@ use crate::model::{
     Sha256, SourceName, Version,
 };
 use crate::target::{
-    ArchiveFacts, Draft, Filter, Manifest, ManifestOptions, Protection, Requires, SourceFacts,
-    State, Stored, StoredId, Target, TargetError, Written,
+    ArchiveFacts, Draft, Filter, Manifest, ManifestOptions, Protection, Requires, RunRecord,
+    SourceFacts, State, Stored, StoredId, Target, TargetError, Written,
 };
 
 /// An empty target, and what only its implementation can do to it.
@@ -76,6 +76,7 @@ macro_rules! for_each_case {
             a_copy_keeps_its_second_or_is_none,
             a_source_says_which_server_it_is,
             another_server_is_refused_under_the_same_name,
+            records_of_runs_come_back_newest_first_or_not_at_all,
             names_of_any_kind_stand_for_themselves,
             what_is_no_backup_is_passed_over,
             a_spoilt_version_is_shown_as_such,
@@ -394,6 +395,34 @@ pub fn a_source_says_which_server_it_is(bench: &dyn Bench) {
     let target = bench.open();
     assert_eq!(target.source(&here.name).unwrap(), Some(here));
     assert_eq!(target.source(&"there".parse().unwrap()).unwrap(), None);
+}
+
+/// What cannot be read is no reason to show less than what can; where nothing is read, nothing is.
+pub fn records_of_runs_come_back_newest_first_or_not_at_all(bench: &dyn Bench) {
+    let here = server("here", 7);
+    let target = bench.open();
+    target.enter_source(&here).unwrap();
+    assert_eq!(target.runs(&here.name, 9).unwrap(), []);
+    let record = |second: i8| RunRecord {
+        format: RunRecord::FORMAT,
+        run: serde_json::from_value(format!("20260131T0000{second:02}Z-0000000a").into()).unwrap(),
+        program: "0.1.0".to_owned(),
+        command: vec!["x".to_owned()],
+        begun_at: self::second(second).timestamp(),
+        ended_at: self::second(second).timestamp(),
+        source: here.name.clone(),
+        exit_code: 0,
+        rows: Vec::new(),
+    };
+    for second in [2, 1, 3] {
+        target.record_run(&here.name, &record(second)).unwrap();
+    }
+    let runs = bench.open().runs(&here.name, 2).unwrap();
+    assert!(
+        runs == [record(3), record(2)] || runs.is_empty(),
+        "{runs:?}"
+    );
+    assert_eq!(bench.open().runs(&"there".parse().unwrap(), 2).unwrap(), []);
 }
 
 /// A listing is in order, and a filter leaves the others out.

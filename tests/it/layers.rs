@@ -29,7 +29,7 @@ const ROWS: [&[&str]; 7] = [
         "metrics",
         "notify",
     ],
-    &["drill", "doctor"],
+    &["drill", "doctor", "report"],
     &["ui"],
     &["cli"],
 ];

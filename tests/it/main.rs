@@ -83,6 +83,7 @@ mod real_together;
 mod real_tree;
 mod real_volumes;
 mod real_whole;
+mod report;
 mod restic;
 mod restic_commands;
 mod restic_legacy;

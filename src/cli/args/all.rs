@@ -6,7 +6,9 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 
 use super::config::pool_source;
-use super::{Answers, Link, List, Renamings, Rows, SourceChoice, TargetChoice, Verbosity};
+use super::{
+    Answers, Link, List, Renamings, ReportAll, Rows, SourceChoice, TargetChoice, Verbosity,
+};
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{Age, CompressionChoice, Kind};
 
@@ -48,6 +50,8 @@ pub enum AllVerb {
     /// List stored versions of every kind
     #[command(visible_alias = "ls", after_help = LIST)]
     List(ListAll),
+    /// Write a page that shows what is protected, and what is not
+    Report(ReportAll),
     /// Bring a whole server back, onto an empty one or what is left of it
     Restore(RestoreAll),
 }

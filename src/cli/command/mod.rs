@@ -18,6 +18,7 @@ mod source;
 mod verify;
 pub(super) mod volume;
 mod whole;
+mod written;
 
 pub(super) use create::create;
 pub(super) use delete::delete;

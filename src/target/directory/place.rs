@@ -284,6 +284,10 @@ impl Target for DirectoryTarget {
         runs::record(self, source, run)
     }
 
+    fn runs(&self, source: &SourceName, most: usize) -> Result<Vec<RunRecord>, TargetError> {
+        runs::newest(self, source, most)
+    }
+
     fn record(&self, checks: &[(StoredId, Check)]) -> Vec<(StoredId, TargetError)> {
         let record = |(id, check): &(StoredId, Check)| {
             let error = notes::record(self, id, check.clone()).err()?;

@@ -142,6 +142,13 @@ impl Target for Joined {
         self.own(source)?.record_run(source, run)
     }
 
+    fn runs(&self, source: &SourceName, most: usize) -> Result<Vec<RunRecord>, TargetError> {
+        if source == self.legacy.source() {
+            return Ok(Vec::new());
+        }
+        self.own(source)?.runs(source, most)
+    }
+
     fn clear(&self, source: &SourceName) -> Result<u64, TargetError> {
         if source == self.legacy.source() {
             // Whether a process of the earlier tool still writes cannot be told: nothing goes.

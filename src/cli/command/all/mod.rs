@@ -3,6 +3,7 @@
 mod create;
 mod list;
 mod protection;
+mod report;
 mod restore;
 mod servers;
 mod sweep;
@@ -10,4 +11,5 @@ mod sweep;
 pub(in crate::cli) use create::create;
 pub(in crate::cli) use list::list;
 pub(in crate::cli::command) use protection::protection;
+pub(in crate::cli) use report::report;
 pub(in crate::cli) use restore::restore;

@@ -87,7 +87,10 @@ pub(in crate::cli::command) async fn protection(
 
 /// What there should be backups of: what a backup of the whole server would back up. Images are left
 /// out, for they can be had again, and so is the configuration where this client may not read it.
-async fn wanted_of(client: &Client, stored: &[Stored]) -> Result<Vec<Wanted>, CommandError> {
+pub(super) async fn wanted_of(
+    client: &Client,
+    stored: &[Stored],
+) -> Result<Vec<Wanted>, CommandError> {
     let options = options();
     let facts = TargetFacts {
         newest: sizes(stored.to_vec()),
