@@ -11,6 +11,12 @@ pub trait Progress: Send + Sync + std::fmt::Debug {
     /// Begins an item of the run, such as one instance's backup. Dropping the task ends it.
     fn task(&self, name: &str) -> Box<dyn Task>;
 
+    /// Tells that one thing of what is to be done is through, however it ended, and how much was stored
+    /// of it or read to check it.
+    fn through(&self, bytes: u64) {
+        let _ = bytes;
+    }
+
     /// Tells something that the user should know though the run goes on.
     fn warn(&self, message: &str);
 }

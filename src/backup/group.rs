@@ -38,7 +38,9 @@ pub async fn apply_groups(context: &Context, plan: Approved<GroupWork>) -> Repor
             match group {
                 Group::Rest(row) => vec![Outcome::rest(row)],
                 Group::Instance(row, work, members) if !context.cancel.is_cancelled() => {
-                    Box::pin(one(context, (row, work), members)).await
+                    let outcomes = Box::pin(one(context, (row, work), members)).await;
+                    outcomes.iter().for_each(|outcome| context.tell(outcome));
+                    outcomes
                 }
                 Group::Instance(row, _, members) => {
                     let members = members.into_iter().map(|(row, _)| row);

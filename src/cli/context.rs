@@ -12,6 +12,7 @@ use super::args::{Answers, TargetChoice};
 use super::environment::Environment;
 use super::failure::CommandError;
 use super::notified::Done;
+use super::service::Service;
 use crate::incus::{Client, Config};
 use crate::model::{CompressionChoice, Owner, RemoteName, RunId, SourceName};
 use crate::plan::{Consent, Plan, Row};
@@ -43,6 +44,8 @@ pub(super) struct Context {
     pub(super) cancel: Cancel,
     /// The user goes on with a restic that is older than those that this program is tested with.
     pub(super) old_restic_taken: AtomicBool,
+    /// The manager of the unit that this is run by.
+    pub(super) service: Arc<Service>,
     /// What it did, for those who are told how it ended.
     pub(super) done: Done,
 }
@@ -322,6 +325,8 @@ impl Context {
                 .map_err(CommandError::Output)?;
         }
         let consent = self.consent(answers, question).await?;
+        let changing = plan.rows().filter(|row| row.action.changes());
+        self.service.expect(changing.count());
         Ok(Agreed::Approved(plan.approve(consent)))
     }
 

@@ -18,6 +18,8 @@ pub(super) struct Environment {
     pub(super) restic_password: bool,
     /// Where locks of this machine are: below `XDG_CACHE_HOME`, or where that is by default.
     pub(super) state: PathBuf,
+    /// `NOTIFY_SOCKET`: where the manager of a unit listens.
+    pub(super) notify_socket: Option<OsString>,
     /// `NO_COLOR` is set to anything.
     pub(super) no_color: bool,
     /// The command line, from the program's name on.
@@ -106,6 +108,7 @@ impl Environment {
                 .or(cache_home)
                 .unwrap_or_else(std::env::temp_dir)
                 .join("incus-backup"),
+            notify_socket: variable("NOTIFY_SOCKET"),
             no_color: variable("NO_COLOR").is_some(),
             arguments: std::env::args_os()
                 .map(|word| word.to_string_lossy().into_owned())

@@ -15,6 +15,7 @@ mod guard;
 mod names;
 mod notified;
 mod run;
+mod service;
 mod signal;
 
 pub use complete::shells;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use clap::Parser;
@@ -15,6 +16,7 @@ use super::exit::Exit;
 use super::failure::CommandError;
 use super::guard;
 use super::notified::{Asks, Done, notified};
+use super::service::{Service, Told};
 use super::signal;
 use crate::model::{CheckLevel, Kind, Owner, RunId};
 use crate::progress::Cancel;
@@ -323,6 +325,8 @@ fn run<P: Program>(arguments: P) -> Exit {
             return error.exit();
         }
     };
+    let service = Arc::new(Service::at(environment.notify_socket.as_deref()));
+    let progress = Told::too(progress, &service);
     let run = RunId::begin();
     let owner = Owner::current(&run);
     let cancel = Cancel::new();
@@ -335,13 +339,16 @@ fn run<P: Program>(arguments: P) -> Exit {
         progress,
         cancel,
         old_restic_taken: AtomicBool::new(false),
+        service,
         done: Done::default(),
     };
     let ended = runtime.block_on(async {
-        signal::listen(context.cancel.clone(), context.progress.clone())
-            .map_err(CommandError::Start)?;
+        let (cancel, progress) = (context.cancel.clone(), context.progress.clone());
+        signal::listen(cancel, progress, context.service.clone()).map_err(CommandError::Start)?;
+        context.service.ready();
         arguments.run(&context).await
     });
+    context.service.ended();
     // A question that nobody answered still waits on its thread.
     runtime.shutdown_background();
     match ended {

@@ -1,8 +1,11 @@
 //! Ctrl-C and SIGTERM: once stops cleanly, twice stops at once.
 
+use std::sync::Arc;
+
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::Exit;
+use super::service::Service;
 use crate::progress::{Cancel, Progress};
 
 /// Cancels `cancel` at the first signal and ends the process at the second.
@@ -11,7 +14,8 @@ use crate::progress::{Cancel, Progress};
 /// and the next run removes it.
 pub(super) fn listen(
     cancel: Cancel,
-    progress: std::sync::Arc<dyn Progress>,
+    progress: Arc<dyn Progress>,
+    service: Arc<Service>,
 ) -> std::io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -27,6 +31,7 @@ pub(super) fn listen(
                 stop_at_once();
             }
             progress.warn("interrupted: cleaning up; again to stop at once");
+            service.stopping();
             cancel.cancel();
         }
     });

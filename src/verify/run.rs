@@ -83,6 +83,7 @@ pub fn run(
                     } else {
                         one(&**target, stored, options.level, &task)
                     };
+                    progress.through(stored.stored_size.0);
                     let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                     found.insert(at, finding);
                 }

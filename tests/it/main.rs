@@ -96,6 +96,7 @@ mod scale;
 mod seed;
 mod series;
 mod servers;
+mod service;
 mod stored;
 mod suite;
 mod target;

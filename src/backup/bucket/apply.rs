@@ -22,7 +22,9 @@ pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
         let _turn = context.turn().await;
         let begun = Instant::now();
         let task = context.progress.task(&row.subject());
-        outcome(row, back_up(context, &work, &*task).await, begun)
+        let outcome = outcome(row, back_up(context, &work, &*task).await, begun);
+        context.tell(&outcome);
+        outcome
     };
     each_step(
         plan.into_steps(),

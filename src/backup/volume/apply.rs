@@ -34,7 +34,9 @@ async fn one(context: &Context, row: Row, work: &VolumeWork) -> Outcome {
     let _turn = context.turn().await;
     let begun = Instant::now();
     let task = context.progress.task(&row.subject());
-    outcome(row, back_up(context, work, &*task).await, begun)
+    let outcome = outcome(row, back_up(context, work, &*task).await, begun);
+    context.tell(&outcome);
+    outcome
 }
 
 /// A volume as it is when its backup begins.

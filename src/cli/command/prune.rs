@@ -61,6 +61,7 @@ pub(in crate::cli) async fn prune(context: &Context, args: Prune) -> Result<Exit
     };
     let (pruned, cancel) = (target.clone(), context.cancel.clone());
     let report = blocking(move || prune::apply(&pruned, approved, &cancel)).await?;
+    report::tell_through(&*context.progress, &report);
     clear(context, target, sources).await?;
     report::write(context, &report, &args.rows)
 }

@@ -10,6 +10,7 @@ use crate::cli::failure::{CommandError, exit_of_report, hints};
 use crate::model::{SourceName, Version};
 use crate::notify::Tally;
 use crate::plan::{Failure, Outcome, Report, Status};
+use crate::progress::Progress;
 use crate::target::{RunRecord, Target, without_credentials};
 use crate::ui::{Columns, Message, Output, View, write_rows};
 
@@ -117,6 +118,15 @@ fn tell_lost(context: &Context, error: &(dyn std::error::Error + 'static)) {
     let causes = crate::plan::messages(error).join(": ");
     let text = format!("the record of this run is not kept: {causes}");
     context.progress.warn(&text);
+}
+
+/// Tells how far a run is, where what did it does not.
+pub(super) fn tell_through(progress: &dyn Progress, report: &Report) {
+    for outcome in &report.outcomes {
+        if outcome.row.action.changes() {
+            progress.through(outcome.stored_size.unwrap_or_default().0);
+        }
+    }
 }
 
 /// The exit code of a dry run: whether the real one would refuse something.

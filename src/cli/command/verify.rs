@@ -63,6 +63,7 @@ pub(in crate::cli) async fn verify(context: &Context, args: Verify) -> Result<Ex
         CheckLevel::Quick | CheckLevel::Full => None,
     };
     let whole = check(context, &target, args.read_data_subset.clone()).await?;
+    context.service.expect(wanted.len());
     let options = Options {
         level: args.level.min(CheckLevel::Full),
         parallel: args.parallel.unwrap_or_else(cores),

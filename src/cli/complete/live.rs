@@ -156,6 +156,7 @@ impl Asked {
                 cancel: Cancel::new(),
                 old_restic_taken: AtomicBool::new(false),
                 done: Done::default(),
+                service: Arc::default(),
             },
         }
     }

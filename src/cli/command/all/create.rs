@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::super::create::known;
 use super::super::image::stored_images;
-use super::super::report;
+use super::super::report::{self, tell_through as tell};
 use super::servers::{self, Server};
 use super::sweep::sweep_everything;
 use crate::backup::{
@@ -242,7 +242,9 @@ async fn apply(run: &backup::Context, mut plan: Approved<Work>) -> Report {
         server_version: run.client.server().version.clone(),
         run: run.run.clone(),
     };
-    outcomes.extend(config::apply_create(&create, config).await.outcomes);
+    let config = config::apply_create(&create, config).await;
+    tell(&*run.progress, &config);
+    outcomes.extend(config.outcomes);
     let images = plan.part(Kind::Image, |work| match work {
         Work::Image(work) => Ok(*work),
         other => Err(other),

@@ -1,0 +1,87 @@
+//! What the manager of a unit is told: `sd_notify(3)`.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+
+use incus_backup::testing::fake::Series;
+
+use crate::fake::World;
+use crate::lab::Ran;
+
+/// Everything that is told meanwhile.
+fn told(world: &World, kind: &str, arguments: &[&str], code: i32) -> Vec<String> {
+    let path = world.folder.path().join("notify");
+    let _ = fs::remove_file(&path);
+    let socket = UnixDatagram::bind(&path).unwrap();
+    let mut command = world.command_for(kind, arguments);
+    command.env("NOTIFY_SOCKET", &path);
+    Ran::of(&command.output().unwrap()).exits(code);
+    socket.set_nonblocking(true).unwrap();
+    let mut bytes = [0; 500];
+    std::iter::from_fn(|| {
+        let length = socket.recv(&mut bytes).ok()?;
+        Some(String::from_utf8(bytes[..length].to_vec()).unwrap())
+    })
+    .collect()
+}
+
+#[test]
+fn a_unit_s_status_says_how_far_a_run_is() {
+    let world = World::with_web(Series::Lts70, "zfs");
+    world.incus.state().add_volume("tank", "data");
+    let created = told(&world, "all", &["create", "--yes"], 0);
+    assert_eq!(created[0], "READY=1\nSTATUS=looking what there is to do");
+    assert_eq!(created[1], "STATUS=0 of 4 done");
+    assert_eq!(created.len(), 7, "{created:?}");
+    assert!(
+        created[2].starts_with("STATUS=1 of 4 done, "),
+        "{created:?}"
+    );
+    let last = created.last().unwrap();
+    assert!(
+        last.starts_with("STOPPING=1\nSTATUS=4 of 4 done, "),
+        "{last}"
+    );
+    let verified = told(&world, "verify", &[], 0);
+    assert_eq!(verified[1], "STATUS=0 of 4 done");
+    let last = verified.last().unwrap();
+    assert!(
+        last.starts_with("STOPPING=1\nSTATUS=4 of 4 done, "),
+        "{last}"
+    );
+    told(&world, "all", &["create", "--yes"], 0);
+    let pruned = told(&world, "prune", &["--keep-last", "1", "--yes"], 0);
+    assert_eq!(pruned.last().unwrap(), "STOPPING=1\nSTATUS=4 of 4 done");
+    let listed = told(&world, "all", &["list"], 0);
+    assert_eq!(listed.last().unwrap(), "STOPPING=1");
+}
+
+#[test]
+fn a_manager_that_is_not_there_changes_nothing() {
+    let world = World::with_web(Series::Lts70, "zfs");
+    let mut command = world.command_for("all", &["create", "--yes"]);
+    command.env("NOTIFY_SOCKET", "/nowhere/notify");
+    let ran = Ran::of(&command.output().unwrap()).exits(0);
+    assert!(!ran.stderr.contains("warning"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_manager_takes_the_status_of_the_units() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/systemd");
+    let mut services = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|it| it == "service") {
+            let text = fs::read_to_string(&path).unwrap();
+            let has = |line: &str| text.lines().any(|it| it == line);
+            assert!(
+                has("Type=oneshot") && has("NotifyAccess=main"),
+                "{}",
+                path.display()
+            );
+            services += 1;
+        }
+    }
+    assert_eq!(services, 3);
+}
