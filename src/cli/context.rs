@@ -13,7 +13,7 @@ use super::environment::Environment;
 use super::failure::CommandError;
 use super::notified::Done;
 use super::service::Service;
-use crate::incus::{Client, Config};
+use crate::incus::{Client, Config, Keys};
 use crate::model::{CompressionChoice, Owner, RemoteName, RunId, SourceName};
 use crate::plan::{Consent, Plan, Row};
 use crate::progress::{Cancel, Progress};
@@ -42,6 +42,8 @@ pub(super) struct Context {
     pub(super) progress: Arc<dyn Progress>,
     /// Who may stop it.
     pub(super) cancel: Cancel,
+    /// The keys that were opened in this run.
+    pub(super) keys: Keys,
     /// The user goes on with a restic that is older than those that this program is tested with.
     pub(super) old_restic_taken: AtomicBool,
     /// The manager of the unit that this is run by.
@@ -281,7 +283,19 @@ impl Context {
 
     /// Reads the client's configuration.
     pub(super) fn config(&self) -> Result<Config, CommandError> {
-        Ok(Config::load(&self.environment.incus)?)
+        Ok(Config::load(&self.environment.incus)?.with_keys(self.keys.clone()))
+    }
+
+    /// Opens the key for a remote, which may ask for its password: on a thread of its own, so that
+    /// Ctrl-C ends the command.
+    pub(super) async fn open_key(
+        &self,
+        config: &Config,
+        remote: &RemoteName,
+    ) -> Result<(), CommandError> {
+        let (config, remote) = (config.clone(), remote.clone());
+        let opened = blocking(move || config.unlock(&remote));
+        self.unless_cancelled(async { Ok(opened.await??) }).await
     }
 
     /// Connects to a remote.
@@ -290,6 +304,7 @@ impl Context {
         config: &Config,
         remote: &RemoteName,
     ) -> Result<Client, CommandError> {
+        self.open_key(config, remote).await?;
         let connected = Client::connect(config, remote, &self.environment.incus);
         self.unless_cancelled(async { Ok(connected.await?) }).await
     }

@@ -5,13 +5,15 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use tokio::io::BufReader;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::signal::unix::{SignalKind, signal};
+use zeroize::Zeroizing;
 
+use super::context::Context;
 use super::environment::Environment;
 use super::exit::Exit;
 use super::failure::CommandError;
-use crate::incus::{self, Client, Config, ConnectError};
+use crate::incus::{self, Client, Config, ConnectError, Keys};
 use crate::model::RemoteName;
 use crate::plan::messages;
 use crate::temporary::{GuardProgram, guard};
@@ -23,10 +25,14 @@ const BUSY: Duration = Duration::from_secs(45);
 const FLAG: &str = "--guard-paused-instances";
 
 /// How to run this program as a guard of the instances of a remote.
-pub(super) fn program(remote: &RemoteName) -> Result<GuardProgram, CommandError> {
+pub(super) fn program(
+    context: &Context,
+    remote: &RemoteName,
+) -> Result<GuardProgram, CommandError> {
     Ok(GuardProgram {
         program: std::env::current_exe().map_err(CommandError::Start)?,
         arguments: vec![FLAG.into(), remote.as_str().into()],
+        handed: context.config()?.hand_over(remote),
     })
 }
 
@@ -65,9 +71,14 @@ fn watch(remote: &str) -> Result<(), CommandError> {
             drop(signal(kind).map_err(CommandError::Start)?);
         }
         let environment = Environment::read().incus;
-        let config = Config::load(&environment)?;
+        let mut input = BufReader::new(tokio::io::stdin());
+        let mut handed = Zeroizing::new(String::new());
+        input
+            .read_line(&mut handed)
+            .await
+            .map_err(CommandError::Start)?;
+        let config = Config::load(&environment)?.with_keys(Keys::taken_over(&handed));
         let client = reach(&config, &remote, &environment).await?;
-        let input = BufReader::new(tokio::io::stdin());
         guard(&client, input, say)
             .await
             .map_err(CommandError::Start)

@@ -18,10 +18,11 @@ use super::guard;
 use super::notified::{Asks, Done, notified};
 use super::service::{Service, Told};
 use super::signal;
+use crate::incus::Keys;
 use crate::model::{CheckLevel, Kind, Owner, RunId};
 use crate::progress::Cancel;
 use crate::target::Protection;
-use crate::ui::{Colour, Message, Terminal, Verbosity, listener, start_logging};
+use crate::ui::{Colour, Message, PasswordPrompt, Terminal, Verbosity, listener, start_logging};
 
 /// One of the binaries: its arguments, and what is done with them.
 trait Program: Parser {
@@ -330,6 +331,7 @@ fn run<P: Program>(arguments: P) -> Exit {
     let run = RunId::begin();
     let owner = Owner::current(&run);
     let cancel = Cancel::new();
+    let passwords = Arc::new(PasswordPrompt::new(&terminal));
     let context = Context {
         environment,
         terminal: terminal.clone(),
@@ -338,6 +340,7 @@ fn run<P: Program>(arguments: P) -> Exit {
         owner,
         progress,
         cancel,
+        keys: Keys::asking(passwords.clone()),
         old_restic_taken: AtomicBool::new(false),
         service,
         done: Done::default(),
@@ -351,6 +354,7 @@ fn run<P: Program>(arguments: P) -> Exit {
     context.service.ended();
     // A question that nobody answered still waits on its thread.
     runtime.shutdown_background();
+    passwords.leave();
     match ended {
         Ok(exit) => exit,
         Err(error) => {

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::Environment;
-use crate::model::{InvalidName, ProjectName, RemoteName};
+use super::keys::Keys;
+use super::{ConnectError, Environment, tls};
+use crate::model::{InvalidName, ProjectName, RemoteName, Secret};
 use crate::yaml::{self, Aliases};
 
 /// Why the configuration cannot be used.
@@ -79,6 +80,12 @@ impl Remote {
         all
     }
 
+    /// Whether this client is known to it by a certificate.
+    fn has_client_key(&self) -> bool {
+        let by_tls = self.auth_type.is_empty() || self.auth_type == "tls";
+        by_tls && self.addresses().iter().any(|it| it.starts_with("https:"))
+    }
+
     /// Whether it is a server whose instances can be reached.
     pub fn is_private(&self) -> bool {
         !self.public && (self.protocol.is_empty() || self.protocol == "incus")
@@ -100,6 +107,7 @@ pub struct Config {
     default_remote: RemoteName,
     remotes: BTreeMap<String, Remote>,
     project: Option<String>,
+    pub(super) keys: Keys,
 }
 
 impl Config {
@@ -157,7 +165,36 @@ impl Config {
             default_remote: default.parse()?,
             remotes,
             project: environment.incus_project.clone(),
+            keys: Keys::default(),
         })
+    }
+
+    /// Uses keys that are opened already, or can be.
+    #[must_use]
+    pub fn with_keys(self, keys: Keys) -> Self {
+        Self { keys, ..self }
+    }
+
+    /// Opens the key that this client is known to a remote by, where it is protected by a password.
+    /// Nothing else asks for one. It does not return before it is answered.
+    pub fn unlock(&self, name: &RemoteName) -> Result<(), ConnectError> {
+        if !self.remote(name)?.has_client_key() {
+            return Ok(());
+        }
+        let opened = tls::unlock(&tls::key_of(self, name), &self.keys);
+        opened.map_err(|cause| ConnectError::Tls {
+            remote: name.clone(),
+            cause,
+        })
+    }
+
+    /// What another process needs to connect to a remote without asking, on one line:
+    /// [`Keys::taken_over`] understands it.
+    pub fn hand_over(&self, name: &RemoteName) -> Secret {
+        match self.remote(name) {
+            Ok(remote) if remote.has_client_key() => self.keys.hand_over(&tls::key_of(self, name)),
+            _ => Secret::default(),
+        }
     }
 
     /// The remote that is meant where none is named.

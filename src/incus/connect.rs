@@ -9,6 +9,7 @@ use reqwest::redirect::Policy;
 
 use super::client::{Client, ServerInfo};
 use super::config::{Config, ConfigError, Remote};
+use super::keys::PasswordError;
 use super::tls::{self, TlsError};
 use super::{Environment, Error};
 use crate::model::{ProjectName, RemoteName, Sha256};
@@ -124,6 +125,7 @@ impl ConnectError {
             } => Some(format!(
                 "`incus remote add {remote} …` or `incus remote generate-certificate` makes one"
             )),
+            Self::Tls { cause, remote } => tls_hint(cause, remote),
             Self::WrongCertificate { remote, .. } => Some(format!(
                 "if the server was set up anew, add it again: incus remote remove {remote}; incus \
                  remote add {remote} …"
@@ -137,6 +139,28 @@ impl ConnectError {
             }
             _ => None,
         }
+    }
+}
+
+fn tls_hint(error: &TlsError, remote: &RemoteName) -> Option<String> {
+    match error {
+        TlsError::Password {
+            cause: PasswordError::NoTerminal,
+            ..
+        } => Some(format!(
+            "run it on a terminal; what runs without one needs a key without a password, which \
+             `clientcerts/{remote}.crt` and `clientcerts/{remote}.key` may hold for this remote alone"
+        )),
+        TlsError::Password { .. } => Some("run it again, and give its password".to_owned()),
+        TlsError::Protection { path, how } if how.starts_with("OPENSSH") => Some(format!(
+            "`ssh-keygen -p -m PEM -f {}` writes it anew, as OpenSSL and `incus` understand it",
+            path.display()
+        )),
+        TlsError::Protection { path, .. } => Some(format!(
+            "`openssl pkcs8 -topk8 -v2 aes-256-cbc -in {} -out NEW` writes it anew",
+            path.display()
+        )),
+        _ => None,
     }
 }
 

@@ -1,179 +1,217 @@
-//! The configuration keys of instances that a server knows (`/1.0/metadata/configuration`).
+//! The keys that were opened in this run, and who is asked for a password.
+//!
+//! # Design
+//!
+//! A key is asked for once in a run, before anything is connected to ([`Config::unlock`]): connecting
+//! never asks, so that it can be done again and again, and within a time. What was opened stays in
+//! memory, the password does not. The guard of paused instances has nobody to ask: it takes the opened
+//! key over by a pipe.
+//!
+//! [`Config::unlock`]: super::Config::unlock
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::Value;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use rustls::pki_types::PrivateKeyDer;
+use serde::{Deserialize, Serialize};
 
-use super::Error;
-use super::client::Client;
-use super::request::Request;
+use super::pem::{Form, LockedKey, NotOpened};
+use crate::model::Secret;
 
-/// The extension of servers that tell.
-const TELLS: &str = "metadata_configuration";
-
-/// What every server takes, whether or not it says so: of 6.0.4's and 7.0.0's keys
-/// (`internal/instance/config.go`) all others that they take and do not tell begin with `volatile.`.
-const UNTOLD: [&str; 5] = [
-    "user.",
-    "image.",
-    "environment.",
-    "limits.kernel.",
-    "security.syscalls.",
-];
-
-/// What servers after 6.0 write down of an instance by themselves, and can do without.
-const LATER: [&str; 5] = [
-    "volatile.vm.boot_state",
-    "volatile.vm.hotplug.memory",
-    "volatile.vm.needs_reset",
-    "volatile.vm.rtc_adjustment",
-    "volatile.vm.rtc_offset",
-];
-/// The same, of devices.
-const LATER_OF_DEVICES: [&str; 2] = [".io.bus", ".last_state.vf.trusted"];
-/// What tells an application container from another; the server that runs one cannot do without.
-const APPLICATION: &str = "volatile.container.oci";
-
-/// Whether a server takes an instance with a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Taken {
-    /// It does, or cannot be said not to.
-    Yes,
-    /// It does not, and is told it again by what it does itself.
-    Dispensable,
-    /// It does not.
-    No,
+/// Why the password of a key is not there.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum PasswordError {
+    /// Nobody can be asked.
+    #[error("there is no terminal to ask for it")]
+    NoTerminal,
+    /// Nobody answered.
+    #[error("it was not given")]
+    NotGiven,
+    /// It is another one.
+    #[error("what was given does not open it")]
+    Wrong,
+    /// No password helps.
+    #[error("how is not supported")]
+    Unsupported,
 }
 
-/// The configuration keys that a server knows.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct InstanceKeys(BTreeSet<String>);
+/// Asks for the password of a key; does not return before it is there.
+pub trait AskPassword: Send + Sync {
+    /// The password of the key in a file.
+    fn ask(&self, key: &Path) -> Result<Secret, PasswordError>;
+}
 
-impl InstanceKeys {
-    /// Understands the server's own description of its keys; nothing where it is not one.
-    pub(super) fn parse(described: &Value) -> Option<Self> {
-        let groups = described["configs"]["instance"].as_object()?;
-        let listed = groups.values().filter_map(|group| group["keys"].as_array());
-        let keys = listed.flatten().filter_map(Value::as_object);
-        let names: BTreeSet<String> = keys.flat_map(|key| key.keys().cloned()).collect();
-        // A server that knows nothing of snapshots does not describe its keys.
-        names.contains("snapshots.expiry").then_some(Self(names))
-    }
+/// The keys of this run that needed a password.
+#[derive(Clone, Default)]
+pub struct Keys {
+    asker: Option<Arc<dyn AskPassword>>,
+    opened: Arc<Mutex<BTreeMap<PathBuf, Result<Opened, PasswordError>>>>,
+}
 
-    /// Whether an instance can have a key there.
-    pub fn takes(&self, key: &str) -> Taken {
-        if UNTOLD.iter().any(|prefix| key.starts_with(prefix)) || self.tells(key) {
-            return Taken::Yes;
-        }
-        if !key.starts_with("volatile.") || key == APPLICATION {
-            return Taken::No;
-        }
-        let later = LATER.contains(&key) || LATER_OF_DEVICES.iter().any(|end| key.ends_with(end));
-        // 7.0 does not tell this one, which it has with the other.
-        let untold = key == "volatile.vm.hotplug.memory" && self.tells("limits.memory.hotplug");
-        if later && !untold {
-            Taken::Dispensable
-        } else {
-            Taken::Yes
-        }
-    }
+/// A key that was opened.
+#[derive(Clone)]
+struct Opened {
+    form: Form,
+    der: Secret,
+}
 
-    /// Whether the server names a key, or a pattern that it fits.
-    fn tells(&self, key: &str) -> bool {
-        self.0.contains(key)
-            || self.0.iter().any(|known| {
-                let open = known.split_once('*').or(known.split_once("<name>"));
-                open.is_some_and(|(before, after)| {
-                    let inner = key
-                        .strip_prefix(before)
-                        .and_then(|it| it.strip_suffix(after));
-                    inner.is_some_and(|inner| !inner.is_empty())
-                })
-            })
+/// A key as it is handed over to the guard.
+#[derive(Serialize, Deserialize)]
+struct Handed {
+    path: PathBuf,
+    form: Form,
+    der: String,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys").finish_non_exhaustive()
     }
 }
 
-impl Client {
-    /// The configuration keys of instances that the server knows; nothing where it does not tell.
-    pub async fn instance_keys(&self) -> Result<Option<InstanceKeys>, Error> {
-        if !self.has(TELLS) {
-            return Ok(None);
+impl Keys {
+    /// No key is open yet, and passwords are asked for.
+    pub fn asking(asker: Arc<dyn AskPassword>) -> Self {
+        Self {
+            asker: Some(asker),
+            ..Self::default()
         }
-        let action = "read which configuration keys the server knows";
-        let get = Request::get(&["metadata", "configuration"], action);
-        let found = self.read_some(&get).await?;
-        Ok(found.and_then(|(described, _)| InstanceKeys::parse(&described)))
+    }
+
+    /// What [`hand_over`](super::Config::hand_over) made; nobody is asked for more.
+    pub fn taken_over(line: &str) -> Self {
+        let keys = Self::default();
+        if let Ok(handed) = serde_json::from_str::<Handed>(line)
+            && let Ok(der) = BASE64_STANDARD.decode(handed.der)
+        {
+            let opened = Opened {
+                form: handed.form,
+                der: Secret::new(der),
+            };
+            keys.all().insert(handed.path, Ok(opened));
+        }
+        keys
+    }
+
+    fn all(&self) -> std::sync::MutexGuard<'_, BTreeMap<PathBuf, Result<Opened, PasswordError>>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens a key, unless this was tried already. Others that want it wait for the answer.
+    pub(super) fn unlock(&self, path: &Path, key: &LockedKey) -> Result<(), PasswordError> {
+        let mut all = self.all();
+        let opened = all
+            .entry(path.to_owned())
+            .or_insert_with(|| self.ask(path, key));
+        opened.as_ref().map(|_| ()).map_err(Clone::clone)
+    }
+
+    fn ask(&self, path: &Path, key: &LockedKey) -> Result<Opened, PasswordError> {
+        let asker = self.asker.as_ref().ok_or(PasswordError::NoTerminal)?;
+        // Before the question: no answer would help.
+        if let Err(NotOpened::Unknown) = key.open(&Secret::default()) {
+            return Err(PasswordError::Unsupported);
+        }
+        let (form, der) = key.open(&asker.ask(path)?).map_err(|why| match why {
+            NotOpened::Wrong => PasswordError::Wrong,
+            NotOpened::Unknown => PasswordError::Unsupported,
+        })?;
+        Ok(Opened { form, der })
+    }
+
+    /// A key that was opened before.
+    pub(super) fn opened(&self, path: &Path) -> Result<PrivateKeyDer<'static>, PasswordError> {
+        match self.all().get(path) {
+            Some(Ok(opened)) => Ok(opened.form.key(opened.der.reveal().to_vec())),
+            Some(Err(error)) => Err(error.clone()),
+            None => Err(PasswordError::NoTerminal),
+        }
+    }
+
+    /// A key that was opened, on one line; empty where it was not.
+    pub(super) fn hand_over(&self, path: &Path) -> Secret {
+        let handed = match self.all().get(path) {
+            Some(Ok(opened)) => Handed {
+                path: path.to_owned(),
+                form: opened.form,
+                der: BASE64_STANDARD.encode(opened.der.reveal()),
+            },
+            _ => return Secret::default(),
+        };
+        Secret::new(serde_json::to_vec(&handed).unwrap_or_default())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-    use serde_json::json;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+    use crate::incus::pem::KeyFile;
 
-    fn keys(more: &[&str]) -> InstanceKeys {
-        let mut told: Vec<Value> = [
-            "snapshots.expiry",
-            "linux.sysctl.*",
-            "volatile.<name>.hwaddr",
-        ]
-        .iter()
-        .chain(more)
-        .map(|key| json!({ *key: { "type": "string" } }))
-        .collect();
-        let last = told.split_off(1);
-        let described = json!({ "configs": { "instance": {
-            "snapshots": { "keys": told }, "others": { "keys": last } } } });
-        InstanceKeys::parse(&described).unwrap()
+    struct Answers(&'static str, AtomicUsize);
+
+    impl AskPassword for Answers {
+        fn ask(&self, _: &Path) -> Result<Secret, PasswordError> {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            Ok(Secret::new(self.0.into()))
+        }
     }
 
-    #[rstest]
-    #[case("snapshots.expiry", Taken::Yes)]
-    #[case("snapshots.expiry.manual", Taken::No)]
-    #[case("linux.sysctl.net.ipv4.ip_forward", Taken::Yes)]
-    #[case("linux.sysctl.", Taken::No)]
-    #[case("systemd.credential.a", Taken::No)]
-    #[case("user.backup.pre", Taken::Yes)]
-    #[case("image.os", Taken::Yes)]
-    #[case("limits.kernel.nofile", Taken::Yes)]
-    #[case("security.syscalls.blacklist", Taken::Yes)]
-    #[case("volatile.eth0.hwaddr", Taken::Yes)]
-    #[case("volatile.uuid", Taken::Yes)]
-    #[case("volatile.root.io.bus", Taken::Dispensable)]
-    #[case("volatile.vm.rtc_offset", Taken::Dispensable)]
-    #[case("volatile.vm.hotplug.memory", Taken::Dispensable)]
-    #[case("volatile.container.oci", Taken::No)]
-    fn an_older_server_does_not_take_what_came_later(#[case] key: &str, #[case] taken: Taken) {
-        assert_eq!(keys(&[]).takes(key), taken);
+    fn locked(pem: &str) -> LockedKey {
+        match KeyFile::parse(pem) {
+            Some(KeyFile::Locked(key)) => key,
+            other => panic!("{other:?}"),
+        }
     }
 
-    #[rstest]
-    #[case("snapshots.expiry.manual")]
-    #[case("systemd.credential.a")]
-    #[case("volatile.vm.rtc_offset")]
-    #[case("volatile.vm.hotplug.memory")]
-    #[case("volatile.container.oci")]
-    fn a_newer_one_does(#[case] key: &str) {
-        let newer = keys(&[
-            "snapshots.expiry.manual",
-            "systemd.credential.*",
-            "limits.memory.hotplug",
-            "volatile.vm.rtc_offset",
-            "volatile.container.oci",
-        ]);
-        assert_eq!(newer.takes(key), Taken::Yes);
+    const PKCS8: &str = include_str!("../../tests/it/fixtures/keys/pkcs8.pem");
+    const PBES1: &str = include_str!("../../tests/it/fixtures/keys/pkcs8-pbes1.pem");
+
+    #[test]
+    fn a_password_is_asked_for_once_right_or_wrong() {
+        for (password, right) in [("secret", true), ("other", false)] {
+            let asker = Arc::new(Answers(password, AtomicUsize::new(0)));
+            let keys = Keys::asking(asker.clone());
+            let path = Path::new("/client.key");
+            for _ in 0..2 {
+                assert_eq!(keys.unlock(path, &locked(PKCS8)).is_ok(), right);
+                assert_eq!(keys.clone().opened(path).is_ok(), right);
+            }
+            assert_eq!(asker.1.load(Ordering::Relaxed), 1);
+        }
     }
 
     #[test]
-    fn what_is_no_description_of_keys_says_nothing() {
-        for described in [
-            json!({}),
-            json!({ "configs": { "instance": {} } }),
-            json!(null),
-        ] {
-            assert_eq!(InstanceKeys::parse(&described), None);
+    fn nobody_is_asked_for_a_key_that_no_password_opens_or_where_nobody_is() {
+        let asker = Arc::new(Answers("secret", AtomicUsize::new(0)));
+        let failed = Keys::asking(asker.clone()).unlock(Path::new("k"), &locked(PBES1));
+        assert!(matches!(failed, Err(PasswordError::Unsupported)));
+        assert_eq!(asker.1.load(Ordering::Relaxed), 0);
+        let failed = Keys::default().unlock(Path::new("k"), &locked(PKCS8));
+        assert!(matches!(failed, Err(PasswordError::NoTerminal)));
+    }
+
+    #[test]
+    fn a_key_is_handed_over_on_one_line_and_the_others_are_not() {
+        let keys = Keys::asking(Arc::new(Answers("secret", AtomicUsize::new(0))));
+        let (one, other) = (Path::new("/one.key"), Path::new("/other.key"));
+        for path in [one, other] {
+            keys.unlock(path, &locked(PKCS8)).unwrap();
         }
+        let line = String::from_utf8(keys.hand_over(one).reveal().to_vec()).unwrap();
+        assert!(!line.contains('\n'));
+        let taken = Keys::taken_over(&line);
+        assert_eq!(
+            taken.opened(one).unwrap().secret_der(),
+            keys.opened(one).unwrap().secret_der()
+        );
+        assert!(taken.opened(other).is_err());
+        assert_eq!(Keys::default().hand_over(one).reveal(), b"");
+        assert!(Keys::taken_over("").opened(one).is_err());
     }
 }

@@ -25,6 +25,8 @@ use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use super::Environment;
 use super::config::{Config, Remote};
+use super::keys::{Keys, PasswordError};
+use super::pem::KeyFile;
 use crate::model::RemoteName;
 
 /// Why TLS cannot be set up.
@@ -53,11 +55,22 @@ pub enum TlsError {
         /// What it should hold.
         what: &'static str,
     },
-    /// The key needs a password.
-    #[error("the key `{}` is protected by a password, which is not supported yet", path.display())]
-    Encrypted {
+    /// The key needs a password, which is not there.
+    #[error("the key `{}` is protected by a password", path.display())]
+    Password {
         /// The key.
         path: PathBuf,
+        /// Why it is not there.
+        #[source]
+        cause: PasswordError,
+    },
+    /// The key is protected in a way that is not supported.
+    #[error("the key `{}` is protected in a way that is not supported (`{how}`)", path.display())]
+    Protection {
+        /// The key.
+        path: PathBuf,
+        /// What its file says about it.
+        how: String,
     },
     /// The remote wants another kind of authentication.
     #[error("authentication by `{0}` is not supported yet")]
@@ -90,7 +103,7 @@ pub(super) fn of_remote(
         return Err(TlsError::Authentication(remote.auth_type.clone()));
     }
     let folder = config.folder.clone().unwrap_or_default();
-    let pair = Pair::find(&folder, name)?;
+    let pair = Pair::find(&folder, name, &config.keys)?;
     let pins = if remote.global {
         &config.global_folder
     } else {
@@ -126,19 +139,8 @@ struct Pair {
 
 impl Pair {
     /// The remote's own pair where both files are there, else the user's.
-    fn find(folder: &Path, name: &RemoteName) -> Result<Self, TlsError> {
-        let own = folder.join("clientcerts").join(name.as_str());
-        let stem = |path: &Path, ending: &str| {
-            let mut text = path.as_os_str().to_owned();
-            text.push(ending);
-            PathBuf::from(text)
-        };
-        let is_whole = |path: &Path| stem(path, ".crt").exists() && stem(path, ".key").exists();
-        let base = if is_whole(&own) {
-            own
-        } else {
-            folder.join("client")
-        };
+    fn find(folder: &Path, name: &RemoteName, keys: &Keys) -> Result<Self, TlsError> {
+        let base = pair(folder, name);
         let (crt, key) = (stem(&base, ".crt"), stem(&base, ".key"));
         let missing = || TlsError::NoClientCertificate {
             certificate: crt.clone(),
@@ -148,11 +150,59 @@ impl Pair {
         let authority = optional(&stem(&base, ".ca"))?;
         Ok(Self {
             certificate: certificate(&crt, &crt_pem)?,
-            key: private_key(&key, &key_pem)?,
+            key: private_key(&key, &key_pem, keys)?,
             authority: authority
                 .map(|(path, pem)| certificate(&path, &pem))
                 .transpose()?,
         })
+    }
+}
+
+/// The path of the pair that is meant, without its endings.
+fn pair(folder: &Path, name: &RemoteName) -> PathBuf {
+    let own = folder.join("clientcerts").join(name.as_str());
+    let is_whole = |path: &Path| stem(path, ".crt").exists() && stem(path, ".key").exists();
+    if is_whole(&own) {
+        own
+    } else {
+        folder.join("client")
+    }
+}
+
+fn stem(path: &Path, ending: &str) -> PathBuf {
+    let mut text = path.as_os_str().to_owned();
+    text.push(ending);
+    PathBuf::from(text)
+}
+
+/// The key that a client is known to a remote by.
+pub(super) fn key_of(config: &Config, name: &RemoteName) -> PathBuf {
+    let folder = config.folder.clone().unwrap_or_default();
+    stem(&pair(&folder, name), ".key")
+}
+
+/// Opens the client's key where it is protected by a password: this may ask for it.
+pub(super) fn unlock(path: &Path, keys: &Keys) -> Result<(), TlsError> {
+    // What is missing or unusable is told when it is used.
+    let Some((_, pem)) = optional(path)? else {
+        return Ok(());
+    };
+    let Some(KeyFile::Locked(key)) = KeyFile::parse(&String::from_utf8_lossy(&pem)) else {
+        return Ok(());
+    };
+    keys.unlock(path, &key)
+        .map_err(|cause| without(path, cause))
+}
+
+/// That a key cannot be used without its password.
+fn without(path: &Path, cause: PasswordError) -> TlsError {
+    let path = path.to_owned();
+    match cause {
+        PasswordError::Unsupported => TlsError::Protection {
+            path,
+            how: "ENCRYPTED PRIVATE KEY".to_owned(),
+        },
+        cause => TlsError::Password { path, cause },
     }
 }
 
@@ -174,17 +224,17 @@ fn certificate(path: &Path, pem: &[u8]) -> Result<CertificateDer<'static>, TlsEr
     })
 }
 
-fn private_key(path: &Path, pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
-    let text = String::from_utf8_lossy(pem);
-    if text.contains("ENCRYPTED") || text.contains("OPENSSH PRIVATE KEY") {
-        return Err(TlsError::Encrypted {
-            path: path.to_owned(),
-        });
+fn private_key(path: &Path, pem: &[u8], keys: &Keys) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let path = path.to_owned();
+    match KeyFile::parse(&String::from_utf8_lossy(pem)) {
+        Some(KeyFile::Open(key)) => Ok(key),
+        Some(KeyFile::Locked(_)) => keys.opened(&path).map_err(|cause| without(&path, cause)),
+        Some(KeyFile::Unknown(how)) => Err(TlsError::Protection { path, how }),
+        None => Err(TlsError::Unusable {
+            path,
+            what: "private key",
+        }),
     }
-    PrivateKeyDer::from_pem_slice(pem).map_err(|_| TlsError::Unusable {
-        path: path.to_owned(),
-        what: "private key",
-    })
 }
 
 /// Decides whether a server is the one that is meant.

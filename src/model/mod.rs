@@ -19,6 +19,7 @@ mod object;
 mod owner;
 mod rate;
 mod resource;
+mod secret;
 mod size;
 mod version;
 
@@ -36,6 +37,7 @@ pub use object::{InvalidObjectKind, ObjectId, ObjectKind};
 pub use owner::{InvalidOwner, Liveness, Owner};
 pub use rate::{InvalidRate, Rate};
 pub use resource::{InstanceType, InvalidKind, Kind, ResourceId, Subject, VolumeContent};
+pub use secret::Secret;
 pub use size::Bytes;
 #[cfg(feature = "testing")]
 pub use version::set_clock;

@@ -3,6 +3,9 @@
 //! It holds the end of a pipe from that process. While all goes well it is told what is paused and,
 //! at the end, that all of it goes on again. A pipe that closes without that word means that the
 //! other is gone, killed or not: then the guard resumes what it was told of.
+//!
+//! The first line of the pipe is what the guard connects with, where there is nobody to ask for it: an
+//! opened key, or nothing.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -17,7 +20,7 @@ use super::Mark;
 use super::change::resume;
 use super::reattach::InstanceAt;
 use crate::incus::Client;
-use crate::model::{InstanceName, Owner};
+use crate::model::{InstanceName, Owner, Secret};
 
 /// What the guard says when it can be relied on.
 const READY: &str = "ready";
@@ -51,6 +54,8 @@ pub struct GuardProgram {
     pub program: PathBuf,
     /// What it is told, so that it becomes a guard of the right server.
     pub arguments: Vec<OsString>,
+    /// What it reads first, on one line: what others must not see, so that it is no argument.
+    pub handed: Secret,
 }
 
 /// What the guard is told.
@@ -84,9 +89,11 @@ impl GuardProgram {
             .process_group(0)
             .spawn()
             .map_err(GuardError::Start)?;
-        let (Some(pipe), Some(answer)) = (child.stdin.take(), child.stdout.take()) else {
+        let (Some(mut pipe), Some(answer)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(GuardError::Silent);
         };
+        // One that reads nothing has said why.
+        let _ = hand(&mut pipe, &self.handed).await;
         let mut line = String::new();
         let mut answer = BufReader::new(answer);
         match tokio::time::timeout(START, answer.read_line(&mut line)).await {
@@ -98,6 +105,12 @@ impl GuardProgram {
             _ => Err(GuardError::Silent),
         }
     }
+}
+
+async fn hand(pipe: &mut ChildStdin, handed: &Secret) -> std::io::Result<()> {
+    pipe.write_all(handed.reveal()).await?;
+    pipe.write_all(b"\n").await?;
+    pipe.flush().await
 }
 
 impl Guard {

@@ -106,7 +106,10 @@ pub(in crate::cli) async fn create(
         options,
         progress: context.progress.clone(),
         cancel: context.cancel.clone(),
-        pausing: Arc::new(backup::Pausing::new(guard::program(&named.remote)?)),
+        pausing: Arc::new(backup::Pausing::new(guard::program(
+            context,
+            &named.remote,
+        )?)),
         turns: backup::Turns::default(),
     };
     let report = backup_bucket::apply(&run, approved).await;

@@ -104,7 +104,7 @@ pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Ex
         options: options.shared_by(count),
         progress: context.progress.clone(),
         cancel: context.cancel.clone(),
-        pausing: Arc::new(Pausing::new(guard::program(&named.remote)?)),
+        pausing: Arc::new(Pausing::new(guard::program(context, &named.remote)?)),
         turns: backup::Turns::default(),
     };
     let report = backup::apply_groups(&run, approved).await;

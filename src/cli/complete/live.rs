@@ -14,7 +14,7 @@ use super::super::context::{Context, source_of};
 use super::super::environment::Environment;
 use super::super::notified::Done;
 use super::words;
-use crate::incus::{Client, Config};
+use crate::incus::{Client, Config, Keys};
 use crate::model::{Kind, Owner, ProjectName, RemoteName, RunId};
 use crate::progress::{Cancel, Silent};
 use crate::settings::Settings;
@@ -154,6 +154,8 @@ impl Asked {
                 run,
                 progress: Arc::new(Silent),
                 cancel: Cancel::new(),
+                // Nobody is asked while words are completed.
+                keys: Keys::default(),
                 old_restic_taken: AtomicBool::new(false),
                 done: Done::default(),
                 service: Arc::default(),

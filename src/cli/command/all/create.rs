@@ -149,7 +149,7 @@ impl With<'_> {
             options: self.options,
             progress: context.progress.clone(),
             cancel: context.cancel.clone(),
-            pausing: Arc::new(Pausing::new(guard::program(remote)?)),
+            pausing: Arc::new(Pausing::new(guard::program(context, remote)?)),
             turns: self.turns.clone(),
         };
         Ok(apply(&run, plan).await)
@@ -165,7 +165,9 @@ async fn plan(
     let (client, source) = (&*server.client, &server.source.name);
     let wanted = |kind| !args.skip.contains(&kind);
     let mut all = Plan::new(Vec::new());
-    if wanted(Kind::Config) {
+    if wanted(Kind::Config) && !client.server().administrator {
+        all = all.then(config::not_shown());
+    } else if wanted(Kind::Config) {
         let reading = config::gather(client).await?;
         all = all.then(config::plan_create(reading).map(|it| Work::Config(Box::new(it))));
     }

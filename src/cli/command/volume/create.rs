@@ -94,7 +94,7 @@ pub(in crate::cli) async fn create(
         options: options.shared_by(count),
         progress: context.progress.clone(),
         cancel: context.cancel.clone(),
-        pausing: Arc::new(Pausing::new(guard::program(&named.remote)?)),
+        pausing: Arc::new(Pausing::new(guard::program(context, &named.remote)?)),
         turns: backup::Turns::default(),
     };
     let report = backup::apply_volumes(&run, approved).await;

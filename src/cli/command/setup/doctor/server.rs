@@ -74,6 +74,9 @@ async fn connect(
     remote: &RemoteName,
 ) -> Result<Client, Finding> {
     let about = (Check::Remote, remote.as_str());
+    // Whoever types takes longer than a server may.
+    let opened = context.open_key(config, remote).await;
+    opened.map_err(|error| failed(about, &error))?;
     let connecting = context.connect(config, remote);
     if let Ok(connected) = tokio::time::timeout(PATIENCE, connecting).await {
         return connected.map_err(|error| failed(about, &error));
