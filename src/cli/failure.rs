@@ -240,6 +240,7 @@ pub(super) fn hints(error: &(dyn Error + 'static)) -> Vec<String> {
     for inner in chain(error) {
         let hint = command_hint(inner)
             .or_else(|| connect_hint(inner))
+            .or_else(|| rights_hint(inner))
             .or_else(|| target_hint(inner))
             .or_else(|| files_hint(inner))
             .or_else(|| archive_hint(inner));
@@ -310,6 +311,18 @@ fn files_hint(error: &(dyn Error + 'static)) -> Option<String> {
         FilesError::Damaged(_) => {
             Some("`--version` picks another version, which `list` shows".to_owned())
         }
+        _ => None,
+    }
+}
+
+/// What whoever lacks a right can do.
+fn rights_hint(error: &(dyn Error + 'static)) -> Option<String> {
+    match error.downcast_ref::<crate::incus::Error>()? {
+        crate::incus::Error::Refused { code: 403, .. } => Some(
+            "`incus-backup-setup doctor REMOTE:` says what this client may do there; an administrator \
+             of the server can let it do more"
+                .to_owned(),
+        ),
         _ => None,
     }
 }

@@ -52,6 +52,15 @@ impl std::fmt::Debug for CreateContext {
     }
 }
 
+/// Why whoever is no administrator neither backs a configuration up nor restores it.
+const NOT_SHOWN: &str = "only administrators are shown the configuration of a server";
+
+/// The row of a server whose configuration this client is not shown: what it is shown goes on.
+pub fn not_shown<W>() -> Plan<W> {
+    let row = Row::new(Action::Skip, &ResourceId::config());
+    Plan::new(vec![Step::rest(row.because(NOT_SHOWN))])
+}
+
 /// Reads a server until two readings are alike: there is no way to read it at one moment.
 pub async fn gather(client: &Client) -> Result<Reading, ConfigError> {
     let mut document = read(client).await?;

@@ -31,7 +31,7 @@ mod secret;
 
 pub use coming::coming;
 pub use compare::{ChangeKind, Comparison, NOT_COMPARED, ObjectDifference, Secrets, compare};
-pub use create::{CreateContext, Reading, apply_create, gather, plan_create};
+pub use create::{CreateContext, Reading, apply_create, gather, not_shown, plan_create};
 pub use document::{Document, InvalidDocument, Objects, Section, file_name, parse, render};
 pub use error::{ConfigError, Damage};
 pub use filter::Filter;

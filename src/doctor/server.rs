@@ -17,6 +17,10 @@ pub struct ServerFacts {
     pub api_extensions: Vec<String>,
     /// Whether this client may do everything there.
     pub administrator: bool,
+    /// How the server knows it: `unix`, `tls` or `oidc`.
+    pub method: String,
+    /// Whether it is a member of the group `incus`, who has a project of their own.
+    pub own_project: bool,
     /// Whether imports into projects with limits need no change of the project.
     pub takes_volatile_keys: bool,
     /// The projects that this client sees.
@@ -60,12 +64,45 @@ fn rights(facts: &ServerFacts) -> Finding {
             "on the server: incus config trust edit FINGERPRINT, and add a project to `projects`",
         );
     }
+    let who = if facts.own_project {
+        "a member of the group `incus`"
+    } else {
+        "restricted"
+    };
+    if facts.method == "oidc" {
+        // The server decides each thing by itself, and says nothing beforehand.
+        let text = format!(
+            "this client sees {}; whether it may back up and restore there is decided by the server, \
+             whose refusals name the right that is lacking; the configuration of the server, drills \
+             and new projects need an administrator",
+            in_words(&names)
+        );
+        return Finding::new(Note, about, text);
+    }
+    let open: Vec<&str> = facts
+        .projects
+        .iter()
+        .filter(|project| !keeps_backups_out(project))
+        .map(|project| project.name.as_str())
+        .collect();
+    let can = match open.as_slice() {
+        [] => format!("nothing of {} can be backed up", in_words(&names)),
+        open => format!(
+            "instances, volumes, buckets and images of {} can be backed up and restored",
+            in_words(open)
+        ),
+    };
     let text = format!(
-        "this client is restricted: instances, volumes, buckets and images of {} can be backed up and \
-         restored; the configuration of the server, drills and new projects need an administrator",
-        in_words(&names)
+        "this client is {who}: {can}; the configuration of the server, drills and new projects need an \
+         administrator"
     );
     Finding::new(Note, about, text)
+}
+
+/// Whether a project lets nobody back anything up.
+fn keeps_backups_out(project: &Project) -> bool {
+    let backups = project.config.get("restricted.backups");
+    is_restricted(&project.config) && backups.is_none_or(|value| value != "allow")
 }
 
 fn in_words(projects: &[&str]) -> String {
@@ -83,12 +120,17 @@ fn projects(facts: &ServerFacts) -> Vec<Finding> {
         let subject = format!("{}: project {}", facts.remote, project.name);
         let about = (Check::Rights, subject.as_str());
         let restricted = is_restricted(&project.config);
-        let backups = project.config.get("restricted.backups");
-        if restricted && backups.is_none_or(|value| value != "allow") {
+        if keeps_backups_out(project) {
             let text = "nothing in it can be backed up: the project does not allow backups";
             let command = format!(
-                "incus project set {}:{} restricted.backups=allow",
-                facts.remote, project.name
+                "incus project set {}:{} restricted.backups=allow{}",
+                facts.remote,
+                project.name,
+                if facts.administrator {
+                    ""
+                } else {
+                    ", by an administrator of the server"
+                }
             );
             findings.push(Finding::new(Problem, about, text).mend(command));
         }
@@ -181,6 +223,8 @@ mod tests {
             version: "6.0.4".into(),
             api_extensions: EXTENSIONS.map(|(name, _)| name.to_owned()).to_vec(),
             administrator: true,
+            method: "unix".into(),
+            own_project: false,
             takes_volatile_keys: false,
             projects: projects.iter().map(project).collect(),
             clocks: None,
@@ -216,6 +260,41 @@ mod tests {
         assert_eq!(told(&facts).len(), 2);
         facts.projects.clear();
         assert_eq!(told(&facts)[0], (Problem, Check::Rights));
+    }
+
+    #[rstest]
+    #[case::by_certificate(
+        "tls",
+        false,
+        "this client is restricted: nothing of project `user-7` can"
+    )]
+    #[case::by_group(
+        "tls",
+        true,
+        "this client is a member of the group `incus`: nothing of project"
+    )]
+    #[case::by_oidc(
+        "oidc",
+        false,
+        "this client sees project `user-7`; whether it may back up and"
+    )]
+    fn who_may_do_nothing_is_told_who_can_change_that(
+        #[case] method: &str,
+        #[case] own_project: bool,
+        #[case] text: &str,
+    ) {
+        let mut facts = facts(&[("user-7", &[("restricted", "true")])]);
+        (facts.administrator, facts.own_project) = (false, own_project);
+        facts.method = method.into();
+        let findings = server(&facts);
+        assert!(findings[0].message.starts_with(text), "{findings:?}");
+        assert_eq!(
+            findings[1].remedy.as_deref(),
+            Some(
+                "incus project set prod:user-7 restricted.backups=allow, by an administrator of the \
+                 server"
+            )
+        );
     }
 
     #[rstest]

@@ -49,6 +49,8 @@ pub struct ServerInfo {
     /// Whether this client may change projects and what belongs to none: only those who may are shown
     /// the server's own configuration.
     pub administrator: bool,
+    /// How it knows this client: `unix`, `tls` or `oidc`.
+    pub method: String,
 }
 
 #[derive(Deserialize)]
@@ -57,6 +59,8 @@ struct Answer {
     api_extensions: Option<Vec<String>>,
     #[serde(default)]
     auth: String,
+    #[serde(default)]
+    auth_user_method: String,
     #[serde(default)]
     config: Option<Value>,
     #[serde(default)]
@@ -101,6 +105,7 @@ impl ServerInfo {
             architectures: around.architectures.unwrap_or_default(),
             trusted,
             administrator: answer.config.is_some(),
+            method: answer.auth_user_method,
         })
     }
 }

@@ -230,6 +230,7 @@ fn unknown() -> ServerInfo {
         architectures: Vec::new(),
         trusted: false,
         administrator: false,
+        method: String::new(),
     }
 }
 

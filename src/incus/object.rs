@@ -86,6 +86,14 @@ impl Client {
         }
     }
 
+    /// One project, where this client may see it: a restricted one sees its own.
+    pub async fn visible_project(&self, name: &ProjectName) -> Result<Option<Project>, Error> {
+        match self.project(name).await {
+            Err(Error::Refused { code: 403, .. }) => Ok(None),
+            found => found,
+        }
+    }
+
     /// Creates a project.
     pub async fn create_project(&self, name: &ProjectName) -> Result<(), Error> {
         let action = format!("create project `{name}`");

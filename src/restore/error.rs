@@ -8,6 +8,11 @@ use crate::retrieve::Damage;
 use crate::target::TargetError;
 use crate::temporary::ChangeError;
 
+/// Why something is not restored into a project: whoever is restricted is not told which it is.
+pub(super) fn no_project(project: &ProjectName) -> String {
+    format!("project `{project}` does not exist on the server, or is not for this client")
+}
+
 /// Why a restore failed.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {

@@ -169,7 +169,7 @@ pub async fn gather(
         .collect();
     let pools = facts.named_pools(request);
     for name in projects {
-        if let Some(project) = client.project(&name).await? {
+        if let Some(project) = client.visible_project(&name).await? {
             let server = server(client, &project, &facts, &pools).await?;
             facts.projects.insert(name, server);
         }

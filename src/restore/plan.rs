@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::description::Description;
+use super::error::no_project;
 use super::fitting::{Fitting, SavedProfile, fit};
 use super::gather::{Existence, Facts, Server};
 use super::limits::{Limits, Permit, Verdict};
@@ -100,7 +101,7 @@ fn place<'a>(
     };
     let project = request.options.mapping.project(project);
     if !facts.projects.contains_key(project) {
-        return Err(format!("project `{project}` does not exist on the server"));
+        return Err(no_project(project));
     }
     Ok(Place {
         stored,

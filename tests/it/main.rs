@@ -91,6 +91,7 @@ mod restic_commands;
 mod restic_legacy;
 mod restic_locks;
 mod restic_servers;
+mod rights;
 mod room;
 mod runs;
 mod s3;

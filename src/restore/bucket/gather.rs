@@ -170,7 +170,7 @@ async fn wanted(
     };
     // A project without buckets of its own sees those of `default`.
     let known = of_each.keys().any(|id| id.project() == Some(project));
-    let home = match client.project(project).await? {
+    let home = match client.visible_project(project).await? {
         Some(found) if !known => found.of_buckets(),
         None if !known => return Err(RestoreError::NoProject(project.clone())),
         _ => project.clone(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::error::no_project;
 use super::gather::{Facts, Request, Server};
 use crate::incus::{BucketKey, Exportable};
 use crate::model::{PoolName, ResourceId, ResourceName};
@@ -85,7 +86,7 @@ fn choose<'a>(
     };
     let to = request.mapping.project(project);
     let Some(server) = facts.servers.get(to) else {
-        let reason = format!("project `{to}` does not exist on the server");
+        let reason = no_project(to);
         return Err(refused(&reason));
     };
     let pool: PoolName = match request.mapping.pool(pool.as_str()).parse() {

@@ -99,7 +99,7 @@ pub async fn gather(
     for wanted in &wanted {
         let name = request.mapping.project(&wanted.project);
         if !servers.contains_key(name)
-            && let Some(project) = client.project(name).await?
+            && let Some(project) = client.visible_project(name).await?
         {
             servers.insert(
                 name.clone(),

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::error::no_project;
 use super::gather::{Facts, Found, Server, Wanted};
 use super::request::Request;
 use crate::model::{AliasName, ProjectName, ResourceId, Sha256, Version};
@@ -137,7 +138,7 @@ impl Chosen<'_> {
         };
         let to = destination(request, self.wanted);
         let Some(server) = facts.servers.get(to) else {
-            let reason = format!("project `{to}` does not exist on the server");
+            let reason = no_project(to);
             return refuse(row(Action::Refuse), &reason);
         };
         let exists = server.images.contains(&image.content);

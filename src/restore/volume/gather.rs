@@ -73,7 +73,7 @@ pub async fn gather_volumes(
             if client.project(to).await?.is_none() {
                 return Err(RestoreError::NoProject(to.clone()));
             }
-            let found = client.project(project).await?;
+            let found = client.visible_project(project).await?;
             found.map(|project| project.of_volumes())
         }
         VolumeScope::AllProjects => None,
@@ -101,7 +101,7 @@ pub async fn gather_volumes(
         if facts.homes.contains_key(&project) {
             continue;
         }
-        let Some(found) = client.project(&project).await? else {
+        let Some(found) = client.visible_project(&project).await? else {
             continue;
         };
         let home = found.of_volumes();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::error::no_project;
 use super::super::member::Choice;
 use super::super::select::select;
 use super::gather::{ExistingVolume, VolumeFacts};
@@ -148,7 +149,7 @@ fn place<'a>(
     }
     let to = request.mapping.project(project);
     let Some(home) = facts.homes.get(to) else {
-        return Err(format!("project `{to}` does not exist on the server"));
+        return Err(no_project(to));
     };
     let wanted = request.mapping.pool(pool.as_str());
     let Some((pool, found)) = facts.pools.iter().find(|(name, _)| name.as_str() == wanted) else {

@@ -12,6 +12,7 @@ pub(super) fn answer(state: &mut State, asked: &Asked, rest: &[&str]) -> Answer 
     match (asked.method.as_str(), rest) {
         ("GET", []) => {
             let all = state.projects.iter();
+            let all = all.filter(|(name, _)| state.rights.include(name));
             let all = all.map(|(name, config)| (name.as_str(), shown(name, config)));
             asked.list("/1.0/projects", all)
         }

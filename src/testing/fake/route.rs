@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, Asked, decode};
 use super::state::State;
-use super::{exec, images, instances, operations, profiles, projects, server, storage};
+use super::{exec, images, instances, operations, profiles, projects, rights, server, storage};
 
 /// Answers a request.
 pub(super) fn route(state: &mut State, asked: &Asked) -> Answer {
@@ -14,6 +14,9 @@ pub(super) fn route(state: &mut State, asked: &Asked) -> Answer {
         .map(decode)
         .collect();
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    if let Some(refused) = rights::refused(state, asked, &path) {
+        return refused;
+    }
     match path.as_slice() {
         [] => server::server(state, asked.series),
         ["metadata", "configuration"] => server::keys(asked.series),

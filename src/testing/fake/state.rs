@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde_json::{Map, Value, json};
 
 use super::exec::Execution;
+use super::rights::Rights;
 use super::{FakeBucket, FakeCommand, FakeImage, FakeInstance, FakeVolume, Fault, Series, Strike};
 
 /// The files of a volume, by their path: `rootfs/data/x`.
@@ -54,6 +55,8 @@ pub struct State {
     pub instances: BTreeMap<(String, String), FakeInstance>,
     /// Whoever asks may not change projects.
     pub no_administrator: bool,
+    /// What whoever asks may use.
+    pub rights: Rights,
     /// The faults that wait.
     pub faults: Vec<Fault>,
     /// What somebody else does once so many requests have been answered.
@@ -97,6 +100,7 @@ impl State {
             space: BTreeMap::new(),
             profiles: vec!["default".to_owned()],
             no_administrator: false,
+            rights: Rights::default(),
             profile_contents: BTreeMap::from([("default".to_owned(), default_profile())]),
             networks: vec!["incusbr0".to_owned()],
             volumes: Vec::new(),

@@ -143,7 +143,9 @@ async fn plan(args: &RestoreAll, sides: &Sides) -> Result<Plan<Work>, CommandErr
     let mut coming = Coming::default();
     let mut equal = BTreeSet::new();
     let (mut all, mut profiles, mut last) = (none(), none(), none());
-    if wanted(Kind::Config)
+    if wanted(Kind::Config) && !sides.client.server().administrator {
+        all = config::not_shown();
+    } else if wanted(Kind::Config)
         && let Some(facts) = configuration(args, sides).await?
     {
         let plan = config::plan_restore(&config_request(args), &facts);

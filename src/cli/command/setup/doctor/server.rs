@@ -93,6 +93,8 @@ async fn facts(remote: &RemoteName, client: &Client) -> Result<ServerFacts, Comm
         version: info.version.clone(),
         api_extensions: info.api_extensions.clone(),
         administrator: info.administrator,
+        method: info.method.clone(),
+        own_project: client.own_project().is_some(),
         takes_volatile_keys: takes_volatile_keys(client),
         projects: client.projects().await?,
         clocks: clock.map(|server| (server, Version::now().timestamp())),
