@@ -12,7 +12,7 @@ use crate::archive::ArchiveError;
 use crate::backup::BackupError;
 use crate::config::ConfigError as ServerConfigError;
 use crate::files::FilesError;
-use crate::incus::{ConfigError, ConnectError};
+use crate::incus::{ConfigError, ConnectError, LoginError};
 use crate::model::{InvalidName, SourceName};
 use crate::plan::{Report, Status, Verdict};
 use crate::restore::RestoreError;
@@ -323,6 +323,7 @@ fn rights_hint(error: &(dyn Error + 'static)) -> Option<String> {
              of the server can let it do more"
                 .to_owned(),
         ),
+        crate::incus::Error::Login { .. } => Some(LoginError::hint("REMOTE")),
         _ => None,
     }
 }

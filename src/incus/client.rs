@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::login::Login;
 use super::request::{Envelope, Request, decode};
 use super::{BackOff, Error, Throttle};
 use crate::model::{ProjectName, Sha256};
@@ -27,6 +28,8 @@ pub struct Client {
     pub(super) own_project: Option<ProjectName>,
     /// How fast bodies travel.
     pub(super) throttle: Option<Arc<Throttle>>,
+    /// The login that requests go with, where it is not a certificate.
+    pub(super) login: Option<Arc<Login>>,
 }
 
 /// What a server says about itself.

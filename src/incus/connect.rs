@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
@@ -10,6 +11,7 @@ use reqwest::redirect::Policy;
 use super::client::{Client, ServerInfo};
 use super::config::{Config, ConfigError, Remote};
 use super::keys::PasswordError;
+use super::login::{Login, LoginError};
 use super::tls::{self, TlsError};
 use super::{Environment, Error};
 use crate::model::{ProjectName, RemoteName, Sha256};
@@ -70,6 +72,15 @@ pub enum ConnectError {
         #[source]
         cause: TlsError,
     },
+    /// There is no login that the server takes.
+    #[error("cannot log in to the remote `{remote}`")]
+    Login {
+        /// The remote.
+        remote: RemoteName,
+        /// Why.
+        #[source]
+        cause: LoginError,
+    },
     /// The server is not the one that it should be.
     #[error("the certificate of the remote `{remote}` is not the one that is trusted")]
     WrongCertificate {
@@ -125,6 +136,7 @@ impl ConnectError {
             } => Some(format!(
                 "`incus remote add {remote} …` or `incus remote generate-certificate` makes one"
             )),
+            Self::Login { remote, .. } => Some(LoginError::hint(remote.as_str())),
             Self::Tls { cause, remote } => tls_hint(cause, remote),
             Self::WrongCertificate { remote, .. } => Some(format!(
                 "if the server was set up anew, add it again: incus remote remove {remote}; incus \
@@ -200,22 +212,33 @@ impl Client {
 
     async fn greeted(mut self, name: &RemoteName, address: &str) -> Result<Self, ConnectError> {
         let remote = name.clone();
-        let server = self.read_server().await.map_err(|cause| match &cause {
-            Error::Transport { cause: inner, .. } if tls::is_about_certificates(inner) => {
-                ConnectError::WrongCertificate { remote, cause }
-            }
-            Error::Transport { .. } | Error::Silent { .. } => ConnectError::Unreachable {
+        let server = self.read_server().await.map_err(|cause| match cause {
+            Error::Login { cause, .. } => ConnectError::Login {
                 remote,
-                address: address.to_owned(),
-                cause,
+                cause: *cause,
             },
-            _ => ConnectError::NotIncus { remote, cause },
+            cause => unreached(remote, address, cause),
         })?;
         if !server.trusted {
             return Err(ConnectError::Untrusted(name.clone()));
         }
         self.server = server;
         Ok(self)
+    }
+}
+
+/// What it means that a server does not say what it is.
+fn unreached(remote: RemoteName, address: &str, cause: Error) -> ConnectError {
+    match &cause {
+        Error::Transport { cause: inner, .. } if tls::is_about_certificates(inner) => {
+            ConnectError::WrongCertificate { remote, cause }
+        }
+        Error::Transport { .. } | Error::Silent { .. } => ConnectError::Unreachable {
+            remote,
+            address: address.to_owned(),
+            cause,
+        },
+        _ => ConnectError::NotIncus { remote, cause },
     }
 }
 
@@ -275,6 +298,7 @@ async fn unix(
         server: unknown(),
         own_project,
         throttle: None,
+        login: None,
     };
     client.greeted(name, &address).await
 }
@@ -355,14 +379,7 @@ async fn https(
         .tcp_keepalive_interval(LIFE)
         .tcp_keepalive_retries(3)
         .tcp_user_timeout(DEAD);
-    if let Some(proxy) = &environment.https_proxy {
-        let proxy = reqwest::Proxy::https(proxy).map_err(|cause| unbuilt(name, base, cause))?;
-        let except = environment
-            .no_proxy
-            .as_deref()
-            .and_then(reqwest::NoProxy::from_string);
-        http = http.proxy(proxy.no_proxy(except));
-    }
+    http = proxied(http, environment).map_err(|cause| unbuilt(name, base, cause))?;
     let http = http.build().map_err(|cause| unbuilt(name, base, cause))?;
     let client = Client {
         http,
@@ -370,8 +387,49 @@ async fn https(
         server: unknown(),
         own_project: None,
         throttle: None,
+        login: login(config, name, remote, environment)?.map(Arc::new),
     };
     client.greeted(name, base).await
+}
+
+/// Goes through the proxy that the environment names.
+fn proxied(
+    http: reqwest::ClientBuilder,
+    environment: &Environment,
+) -> reqwest::Result<reqwest::ClientBuilder> {
+    let Some(proxy) = &environment.https_proxy else {
+        return Ok(http);
+    };
+    let except = environment
+        .no_proxy
+        .as_deref()
+        .and_then(reqwest::NoProxy::from_string);
+    Ok(http.proxy(reqwest::Proxy::https(proxy)?.no_proxy(except)))
+}
+
+/// The login to a remote that wants one.
+fn login(
+    config: &Config,
+    name: &RemoteName,
+    remote: &Remote,
+    environment: &Environment,
+) -> Result<Option<Login>, ConnectError> {
+    if remote.auth_type != "oidc" {
+        return Ok(None);
+    }
+    let tls = tls::of_public().map_err(|cause| ConnectError::Tls {
+        remote: name.clone(),
+        cause,
+    })?;
+    let http =
+        proxied(builder(tls).no_proxy(), environment).and_then(reqwest::ClientBuilder::build);
+    let http = http.map_err(|cause| unbuilt(name, &remote.addr, cause))?;
+    let folder = config.folder.clone().unwrap_or_default();
+    let login = Login::read(&folder, name, http);
+    login.map(Some).map_err(|cause| ConnectError::Login {
+        remote: name.clone(),
+        cause,
+    })
 }
 
 fn unbuilt(name: &RemoteName, address: &str, cause: reqwest::Error) -> ConnectError {

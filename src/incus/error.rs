@@ -1,5 +1,6 @@
 //! What can go wrong between this program and a server.
 
+use super::login::LoginError;
 use super::operation::OperationError;
 use super::tls;
 
@@ -41,6 +42,15 @@ pub enum Error {
         /// Why.
         #[source]
         cause: Option<serde_json::Error>,
+    },
+    /// The login has run out, and is not renewed.
+    #[error("the login does not let this client {action}")]
+    Login {
+        /// What was asked.
+        action: String,
+        /// Why.
+        #[source]
+        cause: Box<LoginError>,
     },
     /// A quick operation failed.
     #[error("{0}")]

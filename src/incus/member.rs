@@ -62,6 +62,7 @@ impl Client {
             server: self.server.clone(),
             own_project: self.own_project.clone(),
             throttle: self.throttle.clone(),
+            login: self.login.clone(),
         }
     }
 

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use reqwest::{Method, Response};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Method, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::client::Client;
+use super::login::{Issuer, Login, LoginError};
 use super::operation::Operation;
 use super::{BackOff, Error};
-use crate::model::ProjectName;
+use crate::model::{ProjectName, Secret};
 
 /// How long the answer to a request that only reads may take.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -95,7 +98,7 @@ impl Request {
 }
 
 /// Percent-encodes one segment of a path.
-fn encode(segment: &str) -> String {
+pub(super) fn encode(segment: &str) -> String {
     use std::fmt::Write as _;
     let mut out = String::with_capacity(segment.len());
     for byte in segment.bytes() {
@@ -126,11 +129,55 @@ pub(super) fn decode_segment(segment: &str) -> String {
 }
 
 impl Client {
-    /// Sends a request and gives the answer as it comes.
+    /// Sends a request and gives the answer as it comes. A login that has run out is renewed.
     pub(super) async fn send(
         &self,
         request: &Request,
         body: Option<reqwest::Body>,
+    ) -> Result<Response, Error> {
+        let Some(login) = &self.login else {
+            return self.send_as(request, body, None).await;
+        };
+        if body.is_some() {
+            // It can be sent once only: whether the token is taken is asked before.
+            let probe = Request::get(&[], request.action.clone());
+            drop(Box::pin(self.send_logged_in(login, &probe)).await?);
+            let token = login.token().await;
+            return self.send_as(request, body, Some(&token)).await;
+        }
+        // Rare, and large: not a part of every request's future.
+        Box::pin(self.send_logged_in(login, request)).await
+    }
+
+    async fn send_logged_in(&self, login: &Login, request: &Request) -> Result<Response, Error> {
+        let token = login.token().await;
+        let response = self.send_as(request, None, Some(&token)).await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        let Some(issuer) = Issuer::named_by(response.headers()) else {
+            return Ok(response);
+        };
+        let renewed = login.renew(&issuer, &token).await;
+        let token = renewed.map_err(|cause| Error::Login {
+            action: request.action.clone(),
+            cause: Box::new(cause),
+        })?;
+        let response = self.send_as(request, None, Some(&token)).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            return Err(Error::Login {
+                action: request.action.clone(),
+                cause: Box::new(LoginError::RunOut),
+            });
+        }
+        Ok(response)
+    }
+
+    async fn send_as(
+        &self,
+        request: &Request,
+        body: Option<reqwest::Body>,
+        token: Option<&Secret>,
     ) -> Result<Response, Error> {
         let url = format!("{}{}", self.base, request.path);
         tracing::debug!(method = %request.method, path = %request.path, "request");
@@ -141,6 +188,16 @@ impl Client {
         for (name, value) in &request.headers {
             // As bytes: the name of a volume may have letters that are not ASCII.
             builder = builder.header(*name, value.as_bytes());
+        }
+        if let Some(token) = token {
+            let bearer = Zeroizing::new([b"Bearer ", token.reveal()].concat());
+            if let Ok(mut bearer) = HeaderValue::from_bytes(&bearer) {
+                bearer.set_sensitive(true);
+                // Without the second a server answers who it does not know as if it had not been asked.
+                builder = builder
+                    .header(AUTHORIZATION, bearer)
+                    .header("X-Incus-authenticated", "true");
+            }
         }
         builder = match (body, &request.body) {
             (Some(body), _) => builder.body(body),

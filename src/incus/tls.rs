@@ -6,6 +6,7 @@
 //! host is called, and a chain to a known authority passes too. Here a leaf that *is* the pinned
 //! certificate and within its dates is accepted; anything else must have a chain to `client.ca`, or
 //! where there is none to the system's roots or the pin, for the pin's first DNS name or the host.
+//! Neither `incus` nor this reads a list of revoked certificates: `ca.crl` is the server's.
 //! Handshake signatures are always verified.
 
 use std::fs;
@@ -99,11 +100,12 @@ pub(super) fn of_remote(
     remote: &Remote,
     environment: &Environment,
 ) -> Result<ClientConfig, TlsError> {
-    if !remote.auth_type.is_empty() && remote.auth_type != "tls" {
-        return Err(TlsError::Authentication(remote.auth_type.clone()));
-    }
     let folder = config.folder.clone().unwrap_or_default();
-    let pair = Pair::find(&folder, name, &config.keys)?;
+    let pair = match remote.auth_type.as_str() {
+        "" | "tls" => Some(Pair::find(&folder, name, &config.keys)?),
+        "oidc" => None,
+        other => return Err(TlsError::Authentication(other.to_owned())),
+    };
     let pins = if remote.global {
         &config.global_folder
     } else {
@@ -113,7 +115,8 @@ pub(super) fn of_remote(
     let pin = pin
         .map(|(path, pem)| certificate(&path, &pem))
         .transpose()?;
-    let verifier = Verifier::new(pin, pair.authority)?;
+    let authorities = pair.as_ref().and_then(|pair| pair.authorities.clone());
+    let verifier = Verifier::new(pin, authorities)?;
     let insecure = environment
         .insecure_tls
         .as_deref()
@@ -123,18 +126,32 @@ pub(super) fn of_remote(
     } else {
         &[&rustls::version::TLS13]
     };
-    Ok(ClientConfig::builder_with_provider(provider())
+    let builder = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(versions)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_client_auth_cert(vec![pair.certificate], pair.key)?)
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    Ok(match pair {
+        Some(pair) => builder.with_client_auth_cert(pair.chain, pair.key)?,
+        None => builder.with_no_client_auth(),
+    })
 }
 
-/// The client's certificate and key, and the only authority that it trusts, where it has one.
+/// The set-up for servers that anybody may talk to, known by the system's authorities.
+pub(super) fn of_public() -> Result<ClientConfig, TlsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    Ok(ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+/// The client's certificate and key, and the only authorities that it trusts, where it has any.
 struct Pair {
-    certificate: CertificateDer<'static>,
+    /// The certificate, and those between it and its authority.
+    chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
-    authority: Option<CertificateDer<'static>>,
+    authorities: Option<Vec<CertificateDer<'static>>>,
 }
 
 impl Pair {
@@ -147,12 +164,12 @@ impl Pair {
         };
         let (_, crt_pem) = optional(&crt)?.ok_or_else(missing)?;
         let (_, key_pem) = optional(&key)?.ok_or_else(missing)?;
-        let authority = optional(&stem(&base, ".ca"))?;
+        let authorities = optional(&stem(&base, ".ca"))?;
         Ok(Self {
-            certificate: certificate(&crt, &crt_pem)?,
+            chain: certificates(&crt, &crt_pem)?,
             key: private_key(&key, &key_pem, keys)?,
-            authority: authority
-                .map(|(path, pem)| certificate(&path, &pem))
+            authorities: authorities
+                .map(|(path, pem)| certificates(&path, &pem))
                 .transpose()?,
         })
     }
@@ -224,6 +241,18 @@ fn certificate(path: &Path, pem: &[u8]) -> Result<CertificateDer<'static>, TlsEr
     })
 }
 
+/// All certificates of a file, of which there must be one.
+fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    match all {
+        Ok(all) if !all.is_empty() => Ok(all),
+        _ => Err(TlsError::Unusable {
+            path: path.to_owned(),
+            what: "certificate",
+        }),
+    }
+}
+
 fn private_key(path: &Path, pem: &[u8], keys: &Keys) -> Result<PrivateKeyDer<'static>, TlsError> {
     let path = path.to_owned();
     match KeyFile::parse(&String::from_utf8_lossy(pem)) {
@@ -249,11 +278,13 @@ struct Verifier {
 impl Verifier {
     fn new(
         pin: Option<CertificateDer<'static>>,
-        authority: Option<CertificateDer<'static>>,
+        authorities: Option<Vec<CertificateDer<'static>>>,
     ) -> Result<Self, TlsError> {
         let mut roots = RootCertStore::empty();
-        if let Some(authority) = authority {
-            roots.add(authority)?;
+        if let Some(authorities) = authorities {
+            for authority in authorities {
+                roots.add(authority)?;
+            }
         } else {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         }

@@ -32,6 +32,9 @@ pub(super) async fn answer(
 ) -> Result<Response<Body>, std::io::Error> {
     let upgrade = hyper::upgrade::on(&mut request);
     let (parts, mut body) = request.into_parts();
+    if let Some(refused) = logged_out(shared, &parts.headers) {
+        return Ok(refused);
+    }
     let strike = shared.state().strike();
     match strike {
         Some(Strike::Refused) => {
@@ -108,6 +111,21 @@ pub(super) async fn answer(
         Some(Strike::Cut) if !is_export => cut(answered).await,
         _ => answered,
     })
+}
+
+/// What a client is answered whose login is not taken.
+fn logged_out(shared: &Shared, headers: &hyper::HeaderMap) -> Option<Response<Body>> {
+    let (token, issuer) = shared.state().login.clone()?;
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let welcome = header("authorization") == Some(&format!("Bearer {token}"))
+        && header("x-incus-authenticated") == Some("true");
+    let told = vec![
+        ("x-incus-oidc-issuer", issuer),
+        ("x-incus-oidc-clientid", "incus".to_owned()),
+        ("x-incus-oidc-audience", String::new()),
+        ("connection", "close".to_owned()),
+    ];
+    (!welcome).then(|| document(401, &Answer::refusal(401, "not authorized"), told))
 }
 
 fn dropped() -> std::io::Error {

@@ -55,6 +55,8 @@ pub struct State {
     pub instances: BTreeMap<(String, String), FakeInstance>,
     /// Whoever asks may not change projects.
     pub no_administrator: bool,
+    /// The access token that alone is taken, and who issues others, where clients log in by OIDC.
+    pub login: Option<(String, String)>,
     /// What whoever asks may use.
     pub rights: Rights,
     /// The faults that wait.
@@ -100,6 +102,7 @@ impl State {
             space: BTreeMap::new(),
             profiles: vec!["default".to_owned()],
             no_administrator: false,
+            login: None,
             rights: Rights::default(),
             profile_contents: BTreeMap::from([("default".to_owned(), default_profile())]),
             networks: vec!["incusbr0".to_owned()],

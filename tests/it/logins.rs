@@ -1,0 +1,247 @@
+//! Logins by OIDC: the tokens of the client are used, renewed at their issuer, and stored.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use incus_backup::testing::fake::Series;
+use serde_json::{Value, json};
+
+use crate::fake::World;
+use crate::https::{Front, Pair, configuration};
+use crate::lab::Ran;
+
+/// An issuer on loopback, which takes each refresh token once.
+struct Issuer {
+    url: String,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The refresh token that is taken.
+    refresh: String,
+    /// What it gives instead.
+    given: Value,
+    /// The forms that were sent.
+    forms: Vec<String>,
+}
+
+impl Issuer {
+    fn start(refresh: &str, given: Value) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let state = Arc::new(Mutex::new(State {
+            refresh: refresh.to_owned(),
+            given,
+            forms: Vec::new(),
+        }));
+        let (own, shared) = (url.clone(), state.clone());
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                answer(&stream, &own, &shared);
+            }
+        });
+        Self { url, state }
+    }
+
+    fn forms(&self) -> Vec<String> {
+        self.state.lock().unwrap().forms.clone()
+    }
+}
+
+fn answer(mut stream: &std::net::TcpStream, own: &str, state: &Mutex<State>) {
+    let mut reader = BufReader::new(stream);
+    let mut first = String::new();
+    reader.read_line(&mut first).unwrap();
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if line.trim().is_empty() {
+            break;
+        }
+        let line = line.to_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut form = vec![0; length];
+    reader.read_exact(&mut form).unwrap();
+    let (code, body) = if first.starts_with("GET /.well-known/openid-configuration ") {
+        (
+            200,
+            json!({ "issuer": own, "token_endpoint": format!("{own}/token") }),
+        )
+    } else {
+        let mut state = state.lock().unwrap();
+        let form = String::from_utf8(form).unwrap();
+        let wanted = format!(
+            "grant_type=refresh_token&client_id=incus&refresh_token={}",
+            state.refresh
+        );
+        state.forms.push(form.clone());
+        if first.starts_with("POST /token ") && form == wanted {
+            "used".clone_into(&mut state.refresh);
+            (200, state.given.clone())
+        } else {
+            (400, json!({ "error": "invalid_grant" }))
+        }
+    };
+    let body = body.to_string();
+    let head = format!(
+        "HTTP/1.1 {code} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n",
+        body.len()
+    );
+    let _ = stream.write_all(format!("{head}{body}").as_bytes());
+}
+
+/// A world whose server takes the token `good`, and a client whose stored tokens are these.
+fn world(issuer: &str, tokens: Option<&Value>) -> (World, PathBuf) {
+    let world = World::with_web(Series::Lts70, "zfs");
+    let server = Pair::of("fake");
+    let socket = world.folder.path().join("unix.socket");
+    let front = Front::before(&socket, &server, None);
+    let conf = configuration(&world, &front.url, ", auth_type: oidc");
+    std::fs::write(conf.join("servercerts/far.crt"), server.certificate).unwrap();
+    std::fs::create_dir(conf.join("oidctokens")).unwrap();
+    if let Some(tokens) = tokens {
+        std::fs::write(conf.join("oidctokens/far.json"), tokens.to_string()).unwrap();
+    }
+    world.incus.state().login = Some(("good".to_owned(), issuer.to_owned()));
+    (world, conf)
+}
+
+fn run((world, conf): &(World, PathBuf), arguments: &[&str]) -> Ran {
+    let mut command = world.command(arguments);
+    Ran::of(&command.env("INCUS_CONF", conf).output().unwrap())
+}
+
+fn stored((_, conf): &(World, PathBuf)) -> Value {
+    serde_json::from_slice(&std::fs::read(conf.join("oidctokens/far.json")).unwrap()).unwrap()
+}
+
+const CREATE: [&str; 3] = ["create", "web", "--yes"];
+
+#[test]
+fn a_stored_token_that_is_taken_is_used_and_left_alone() {
+    let tokens = json!({ "access_token": "good", "refresh_token": "r", "x": 1 });
+    let world = world("http://127.0.0.1:9", Some(&tokens));
+    run(&world, &CREATE).exits(0);
+    run(&world, &["restore", "web", "--replace", "--yes"]).exits(0);
+    assert_eq!(stored(&world), tokens);
+    let asked = &world.0.incus.state().requests;
+    assert!(
+        asked.iter().any(|it| it == "POST /1.0/instances"),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn a_token_that_has_run_out_is_renewed_and_stored() {
+    let given = json!({ "access_token": "good", "token_type": "Bearer", "refresh_token": "next",
+        "expires_in": 300 });
+    let issuer = Issuer::start("first", given);
+    let tokens = json!({ "access_token": "stale-token", "refresh_token": "first", "x": 1 });
+    let world = world(&issuer.url, Some(&tokens));
+    run(&world, &CREATE).exits(0);
+    run(&world, &["restore", "web", "--replace", "--yes"]).exits(0);
+    let stored = stored(&world);
+    assert_eq!(
+        [
+            &stored["access_token"],
+            &stored["refresh_token"],
+            &stored["x"]
+        ],
+        [&json!("good"), &json!("next"), &json!(1)]
+    );
+    assert_eq!(issuer.forms().len(), 1);
+}
+
+/// In mid-run the server takes another token: what was going on goes on, an upload too.
+#[test]
+fn a_token_that_runs_out_in_a_run_is_renewed_in_it() {
+    let issuer = Issuer::start("first", json!({ "access_token": "better" }));
+    let tokens = json!({ "access_token": "good", "refresh_token": "first" });
+    let world = world(&issuer.url, Some(&tokens));
+    run(&world, &CREATE).exits(0);
+    let issuer = issuer.url.clone();
+    {
+        let mut state = world.0.incus.state();
+        state.instances.clear();
+        let after = state.requests.len() + 4;
+        state.meanwhile = Some((after, |state| {
+            if let Some((token, _)) = &mut state.login {
+                "better".clone_into(token);
+            }
+        }));
+    }
+    run(&world, &["restore", "web", "--yes"]).exits(0);
+    let state = world.0.incus.state();
+    assert_eq!(state.login, Some(("better".to_owned(), issuer)));
+    assert_eq!(state.names(), ["web"]);
+    drop(state);
+    assert_eq!(stored(&world)["access_token"], "better");
+}
+
+#[track_caller]
+fn refused(world: &(World, PathBuf), why: &str) {
+    let ran = run(world, &CREATE).exits(1);
+    let beginning = "error: cannot log in to the remote `far`\n  caused by: ";
+    assert!(ran.stderr.starts_with(beginning), "{}", ran.stderr);
+    assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    let hint = "hint: log in with the client (`incus list far:`), or use a client certificate";
+    assert!(ran.stderr.contains(hint), "{}", ran.stderr);
+    for secret in ["stale-token", "first"] {
+        assert!(!ran.stderr.contains(secret), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_login_that_cannot_be_renewed_is_told_with_what_to_do() {
+    let issuer = Issuer::start("another", json!({}));
+    let old = |refresh: &str| json!({ "access_token": "stale-token", "refresh_token": refresh });
+    refused(&world(&issuer.url, None), "nobody has logged in (`");
+    refused(
+        &world(&issuer.url, Some(&json!({}))),
+        "nobody has logged in (`",
+    );
+    refused(
+        &world(&issuer.url, Some(&old(""))),
+        "the login has run out\n",
+    );
+    let why = format!(
+        "the login has run out, and `{}` does not renew it",
+        issuer.url
+    );
+    refused(&world(&issuer.url, Some(&old("first"))), &why);
+    refused(
+        &world(&issuer.url, Some(&old("first"))),
+        "it answers 400 invalid_grant",
+    );
+    refused(
+        &world("http://127.0.0.1:9", Some(&old("first"))),
+        "it cannot be asked",
+    );
+}
+
+/// A server cannot make the client send its refresh token to whom it likes.
+#[test]
+fn a_refresh_token_goes_only_to_whom_the_login_came_from() {
+    let issuer = Issuer::start("first", json!({ "access_token": "good" }));
+    // The payload says `{"iss":"https://id.example"}`.
+    let tokens = json!({ "access_token": "stale-token", "refresh_token": "first",
+        "IDToken": "h.eyJpc3MiOiJodHRwczovL2lkLmV4YW1wbGUifQ.s" });
+    refused(
+        &world(&issuer.url, Some(&tokens)),
+        "the login came from `https://id.example`",
+    );
+    let plain = json!({ "access_token": "stale-token", "refresh_token": "first" });
+    refused(
+        &world("http://id.example", Some(&plain)),
+        "its address is not one of HTTPS",
+    );
+    assert_eq!(issuer.forms(), Vec::<String>::new());
+}
