@@ -11,6 +11,11 @@ pub trait Progress: Send + Sync + std::fmt::Debug {
     /// Begins an item of the run, such as one instance's backup. Dropping the task ends it.
     fn task(&self, name: &str) -> Box<dyn Task>;
 
+    /// Tells how many things are to be done; none when all of it is over, and results follow.
+    fn expect(&self, things: usize) {
+        let _ = things;
+    }
+
     /// Tells that one thing of what is to be done is through, however it ended, and how much was stored
     /// of it or read to check it.
     fn through(&self, bytes: u64) {

@@ -96,12 +96,6 @@ impl Context {
         }
     }
 
-    /// Tells that a thing is through.
-    pub(super) fn tell(&self, outcome: &Outcome) {
-        let size = outcome.stored_size.unwrap_or_default();
-        self.progress.through(size.0);
-    }
-
     /// The number of the next temporary object.
     pub(super) fn next_number(&self) -> usize {
         self.pausing.next.fetch_add(1, Ordering::Relaxed)
@@ -171,7 +165,7 @@ async fn one(context: &Context, row: Row, work: &Work) -> Outcome {
     let begun = Instant::now();
     let task = context.progress.task(work.name.as_str());
     let outcome = outcome(row, back_up(context, work, &*task).await, begun);
-    context.tell(&outcome);
+    outcome.tell(&*context.progress);
     outcome
 }
 

@@ -39,7 +39,9 @@ pub async fn apply_groups(context: &Context, plan: Approved<GroupWork>) -> Repor
                 Group::Rest(row) => vec![Outcome::rest(row)],
                 Group::Instance(row, work, members) if !context.cancel.is_cancelled() => {
                     let outcomes = Box::pin(one(context, (row, work), members)).await;
-                    outcomes.iter().for_each(|outcome| context.tell(outcome));
+                    for outcome in &outcomes {
+                        outcome.tell(&*context.progress);
+                    }
                     outcomes
                 }
                 Group::Instance(row, _, members) => {

@@ -341,7 +341,7 @@ impl Context {
         }
         let consent = self.consent(answers, question).await?;
         let changing = plan.rows().filter(|row| row.action.changes());
-        self.service.expect(changing.count());
+        self.progress.expect(changing.count());
         Ok(Agreed::Approved(plan.approve(consent)))
     }
 

@@ -351,6 +351,7 @@ fn run<P: Program>(arguments: P) -> Exit {
         context.service.ready();
         arguments.run(&context).await
     });
+    context.progress.expect(0);
     context.service.ended();
     // A question that nobody answered still waits on its thread.
     runtime.shutdown_background();

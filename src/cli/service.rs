@@ -153,6 +153,13 @@ impl Progress for Told {
         self.inner.warn(message);
     }
 
+    fn expect(&self, things: usize) {
+        self.inner.expect(things);
+        if things > 0 {
+            self.service.expect(things);
+        }
+    }
+
     fn through(&self, bytes: u64) {
         self.inner.through(bytes);
         self.service.through(bytes);

@@ -7,20 +7,24 @@ use futures_util::StreamExt as _;
 use tokio::sync::Semaphore;
 
 use super::{Outcome, Report, Row, Step};
-use crate::progress::Cancel;
+use crate::progress::{Cancel, Progress};
 
 /// Does the steps, so many at a time. One that fails does not stop the others; none begins once the run
 /// is cancelled.
 pub async fn each_step<W, F: Future<Output = Outcome>>(
     steps: Vec<Step<W>>,
     parallel: NonZeroUsize,
-    cancel: &Cancel,
+    (progress, cancel): (&dyn Progress, &Cancel),
     one: impl Fn(Row, W) -> F,
 ) -> Report {
     let one = &one;
     let outcomes = steps.into_iter().map(|step| async move {
         match step.into_parts() {
-            (row, Some(work)) if !cancel.is_cancelled() => one(row, work).await,
+            (row, Some(work)) if !cancel.is_cancelled() => {
+                let outcome = one(row, work).await;
+                outcome.tell(progress);
+                outcome
+            }
             (row, _) => Outcome::rest(row),
         }
     });

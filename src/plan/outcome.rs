@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::{Action, Failure, Row};
 use crate::model::{Bytes, Consistency};
+use crate::progress::Progress;
 
 /// What became of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -56,6 +57,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Tells whoever listens that this one is through.
+    pub fn tell(&self, progress: &dyn Progress) {
+        progress.through(self.stored_size.unwrap_or_default().0);
+    }
+
     fn new(row: Row, status: Status) -> Self {
         Self {
             row,

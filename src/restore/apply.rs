@@ -57,7 +57,13 @@ pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
         permits: Permits::of(&steps),
     };
     let one = |row, work| one(context, row, work, &shared);
-    let report = each_step(steps, context.options.parallel, &context.cancel, one).await;
+    let report = each_step(
+        steps,
+        context.options.parallel,
+        (&*context.progress, &context.cancel),
+        one,
+    )
+    .await;
     shared.profiles.delete_unused(context).await;
     report
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -23,8 +23,12 @@ pub fn listener(terminal: &Terminal, verbosity: &Verbosity) -> Arc<dyn Progress>
     if verbosity.quiet {
         Arc::new(Quiet { teller })
     } else if verbosity.format == LogFormat::Text && terminal.stderr_is_terminal {
-        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-        Arc::new(Bars { bars, teller })
+        let drawn = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+        Arc::new(Bars {
+            drawn,
+            all: Mutex::default(),
+            teller,
+        })
     } else {
         Arc::new(Lines { teller })
     }
@@ -62,28 +66,85 @@ impl Progress for Quiet {
     }
 }
 
-/// A bar for each item.
+/// A bar for each item, and below them one for all of them.
 #[derive(Debug)]
 struct Bars {
-    bars: MultiProgress,
+    drawn: MultiProgress,
+    all: Mutex<Option<All>>,
     teller: Teller,
+}
+
+/// How far all of it is: in things, and in the bytes that their phases have moved so far.
+#[derive(Debug, Clone)]
+struct All {
+    bar: ProgressBar,
+    bytes: Arc<AtomicU64>,
+}
+
+impl All {
+    fn advance(&self, bytes: u64) {
+        let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let seconds = self.bar.elapsed().as_secs().max(1);
+        let (bytes, rate) = (Bytes(bytes), Bytes(bytes / seconds));
+        self.bar.set_message(format!("{bytes}  {rate}/s"));
+    }
+}
+
+impl Bars {
+    fn all(&self) -> MutexGuard<'_, Option<All>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Progress for Bars {
     fn task(&self, name: &str) -> Box<dyn Task> {
-        let bar = self.bars.add(ProgressBar::new_spinner());
+        let all = self.all().clone();
+        let bar = ProgressBar::new_spinner();
+        let bar = match &all {
+            Some(all) => self.drawn.insert_before(&all.bar, bar),
+            None => self.drawn.add(bar),
+        };
         bar.set_prefix(escape(name).into_owned());
         bar.enable_steady_tick(Duration::from_millis(200));
-        Box::new(Bar { bar })
+        Box::new(Bar { bar, all })
+    }
+
+    fn expect(&self, things: usize) {
+        let mut all = self.all();
+        if let Some(old) = all.take() {
+            old.bar.finish_and_clear();
+        }
+        // One thing alone has a bar of its own.
+        if things > 1 {
+            let bar = self.drawn.add(ProgressBar::new(things as u64));
+            bar.set_style(style(
+                "{pos} of {len}  [{bar:24}]  {msg}  {elapsed}  {eta} left",
+            ));
+            bar.enable_steady_tick(Duration::from_millis(200));
+            *all = Some(All {
+                bar,
+                bytes: Arc::default(),
+            });
+        }
+    }
+
+    fn through(&self, _bytes: u64) {
+        // What is done inside of a thing may be told as well.
+        if let Some(All { bar, .. }) = &*self.all()
+            && bar.length().is_some_and(|of| bar.position() < of)
+        {
+            bar.inc(1);
+        }
     }
 
     fn warn(&self, message: &str) {
-        self.bars.suspend(|| self.teller.warn(message));
+        self.drawn.suspend(|| self.teller.warn(message));
     }
 }
 
 struct Bar {
     bar: ProgressBar,
+    all: Option<All>,
 }
 
 /// The templates are constants that the library understands.
@@ -115,6 +176,9 @@ impl Task for Bar {
 
     fn advance(&self, bytes: u64) {
         self.bar.inc(bytes);
+        if let Some(all) = &self.all {
+            all.advance(bytes);
+        }
     }
 
     fn detail(&self, text: &str) {
@@ -143,6 +207,7 @@ impl Progress for Lines {
         Box::new(Line {
             name: name.to_owned(),
             json: self.teller.verbosity.format == LogFormat::Json,
+            begun: Instant::now(),
             done: AtomicU64::new(0),
             state: Mutex::new((String::new(), None, Instant::now())),
         })
@@ -156,6 +221,7 @@ impl Progress for Lines {
 struct Line {
     name: String,
     json: bool,
+    begun: Instant,
     done: AtomicU64,
     /// The phase, its total, and when something was said last.
     state: Mutex<(String, Option<u64>, Instant)>,
@@ -184,8 +250,11 @@ impl Task for Line {
     fn phase(&self, what: &str, total: Option<u64>) {
         self.done.store(0, Ordering::Relaxed);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let said = state.0 == what;
         *state = (what.to_owned(), total, Instant::now());
-        self.say(what, 0, total);
+        if !said {
+            self.say(what, 0, total);
+        }
     }
 
     fn advance(&self, bytes: u64) {
@@ -202,6 +271,17 @@ impl Task for Line {
         if state.2.elapsed() >= INTERVAL {
             state.2 = Instant::now();
             self.say(&format!("{}: {}", state.0, escape(text)), 0, None);
+        }
+    }
+}
+
+/// How it ended is told by the results.
+impl Drop for Line {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if !state.0.is_empty() {
+            let seconds = self.begun.elapsed().as_secs();
+            self.say(&format!("through after {seconds} s"), 0, None);
         }
     }
 }

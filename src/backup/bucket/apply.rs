@@ -22,14 +22,12 @@ pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
         let _turn = context.turn().await;
         let begun = Instant::now();
         let task = context.progress.task(&row.subject());
-        let outcome = outcome(row, back_up(context, &work, &*task).await, begun);
-        context.tell(&outcome);
-        outcome
+        outcome(row, back_up(context, &work, &*task).await, begun)
     };
     each_step(
         plan.into_steps(),
         context.options.parallel,
-        &context.cancel,
+        (&*context.progress, &context.cancel),
         one,
     )
     .await

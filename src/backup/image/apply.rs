@@ -28,15 +28,11 @@ pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
         .map(|work| (work.fingerprint, Mutex::new(work.stored.clone())))
         .collect();
     let holders = &holders;
-    let one = |row, work| async move {
-        let outcome = one(context, row, &work, holders).await;
-        context.tell(&outcome);
-        outcome
-    };
+    let one = |row, work| async move { one(context, row, &work, holders).await };
     each_step(
         plan.into_steps(),
         context.options.parallel,
-        &context.cancel,
+        (&*context.progress, &context.cancel),
         one,
     )
     .await

@@ -24,7 +24,7 @@ pub async fn apply_volumes(context: &Context, plan: Approved<VolumeWork>) -> Rep
     each_step(
         plan.into_steps(),
         context.options.parallel,
-        &context.cancel,
+        (&*context.progress, &context.cancel),
         one,
     )
     .await
@@ -34,9 +34,7 @@ async fn one(context: &Context, row: Row, work: &VolumeWork) -> Outcome {
     let _turn = context.turn().await;
     let begun = Instant::now();
     let task = context.progress.task(&row.subject());
-    let outcome = outcome(row, back_up(context, work, &*task).await, begun);
-    context.tell(&outcome);
-    outcome
+    outcome(row, back_up(context, work, &*task).await, begun)
 }
 
 /// A volume as it is when its backup begins.

@@ -17,6 +17,7 @@ use crate::ui::{Columns, Message, Output, View, write_rows};
 /// Prints a report's rows to stdout and tells its failures on stderr; gives the exit code.
 pub(super) fn write(context: &Context, report: &Report, rows: &Rows) -> Result<Exit, CommandError> {
     context.done.note(Tally::of_report(report));
+    context.progress.expect(0);
     let view = View::stdout(rows.format, &context.terminal);
     let columns = Columns::<Outcome>::choose(rows.columns.as_deref())?;
     let mut out = Output::new(io::stdout());
@@ -124,7 +125,7 @@ fn tell_lost(context: &Context, error: &(dyn std::error::Error + 'static)) {
 pub(super) fn tell_through(progress: &dyn Progress, report: &Report) {
     for outcome in &report.outcomes {
         if outcome.row.action.changes() {
-            progress.through(outcome.stored_size.unwrap_or_default().0);
+            outcome.tell(progress);
         }
     }
 }

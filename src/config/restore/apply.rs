@@ -56,10 +56,12 @@ pub async fn apply_restore(
         };
         let begun = Instant::now();
         let _task = progress.task(&work.id.to_string());
-        outcomes.push(match giving.work(work).await {
+        let outcome = match giving.work(work).await {
             Ok(()) => Outcome::done(row, begun.elapsed()),
             Err(error) => Outcome::failed(row, Failure::new(error), begun.elapsed()),
-        });
+        };
+        outcome.tell(progress);
+        outcomes.push(outcome);
     }
     outcomes.into_iter().collect()
 }

@@ -18,7 +18,7 @@ pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
     each_step(
         plan.into_steps(),
         context.options.parallel,
-        &context.cancel,
+        (&*context.progress, &context.cancel),
         one,
     )
     .await

@@ -28,7 +28,7 @@ pub async fn apply_volumes(context: &Context, plan: Approved<VolumeWork>) -> Rep
     each_step(
         plan.into_steps(),
         context.options.parallel,
-        &context.cancel,
+        (&*context.progress, &context.cancel),
         one,
     )
     .await
