@@ -12,11 +12,14 @@
 
 mod chart;
 mod facts;
+mod glance;
 mod growth;
 mod judged;
 mod markup;
 mod page;
+mod pieces;
 mod runs;
+mod table;
 
 pub use facts::{Facts, Server};
 pub use page::page;
