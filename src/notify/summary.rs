@@ -47,7 +47,6 @@ impl Ending {
 
 /// How many things ended how.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
 pub struct Counts {
     /// Done, or found good.
     pub done: u64,
@@ -271,7 +270,7 @@ pub(super) mod tests {
             "ended_at": "2026-01-31T01:01:30Z",
             "counts": {
                 "done": 1, "skipped": 1, "failed": 1, "refused": 1,
-                "interrupted": 0, "damaged": 0, "drill-failed": 0
+                "interrupted": 0, "damaged": 0, "drill_failed": 0
             },
             "bytes": 70,
             "failures": [

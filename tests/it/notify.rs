@@ -6,13 +6,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use incus_backup::testing::fake::Series;
+use incus_backup::testing::fake::{FakeCommand, Series};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 use crate::fake::World;
-use crate::lab::Ran;
+use crate::lab::{Ran, until};
+use crate::real_bad_days::signal;
 
 /// A request: its first line, its headers in lower case, its body.
 #[derive(Debug, Clone)]
@@ -394,4 +395,47 @@ fn a_webhook_must_have_a_certificate_that_the_system_trusts() {
         "{row}"
     );
     assert_eq!(hook.heard().len(), 1);
+}
+
+#[test]
+fn a_run_that_is_interrupted_says_so() {
+    let ping = Listener::start("200 OK", None);
+    let world = world(&format!(
+        "  dead:\n    ping: 'http://127.0.0.1:{}/uuid'\n",
+        ping.port
+    ));
+    {
+        let mut state = world.incus.state();
+        let hangs = FakeCommand {
+            hangs: true,
+            ..FakeCommand::default()
+        };
+        state.commands.insert("before".into(), hangs);
+        state
+            .instance("web")
+            .unwrap()
+            .set("user.backup.pre", "before");
+    }
+    let mut child = world
+        .command_for("all", &["create", "--yes", "-q"])
+        .spawn()
+        .unwrap();
+    until(20, "the command", || {
+        let state = world.incus.state();
+        state.requests.iter().any(|it| it.starts_with("EXEC"))
+    });
+    signal(child.id(), "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let heard = ping.heard();
+    assert_eq!(heard[1].line, "POST /uuid/fail HTTP/1.1");
+    let said = &heard[1].body;
+    assert!(
+        said.contains("on ") && said.contains(": interrupted\n"),
+        "{said}"
+    );
+    assert!(said.contains("\nExit status: 130\n"), "{said}");
+    assert!(
+        said.contains("\ninterrupted: instance default/web"),
+        "{said}"
+    );
 }

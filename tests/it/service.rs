@@ -9,14 +9,16 @@ use incus_backup::testing::fake::Series;
 use crate::fake::World;
 use crate::lab::Ran;
 
-/// Everything that is told meanwhile.
-fn told(world: &World, kind: &str, arguments: &[&str], code: i32) -> Vec<String> {
+/// Everything that is told while something runs at an hour.
+fn told(world: &World, hour: u8, kind: &str, arguments: &[&str]) -> Vec<String> {
     let path = world.folder.path().join("notify");
     let _ = fs::remove_file(&path);
     let socket = UnixDatagram::bind(&path).unwrap();
     let mut command = world.command_for(kind, arguments);
     command.env("NOTIFY_SOCKET", &path);
-    Ran::of(&command.output().unwrap()).exits(code);
+    let moment = format!("2026-01-01T{hour:02}:00:00Z");
+    command.env("INCUS_BACKUP_TEST_CLOCK", moment);
+    Ran::of(&command.output().unwrap()).exits(0);
     socket.set_nonblocking(true).unwrap();
     let mut bytes = [0; 500];
     std::iter::from_fn(|| {
@@ -30,7 +32,7 @@ fn told(world: &World, kind: &str, arguments: &[&str], code: i32) -> Vec<String>
 fn a_unit_s_status_says_how_far_a_run_is() {
     let world = World::with_web(Series::Lts70, "zfs");
     world.incus.state().add_volume("tank", "data");
-    let created = told(&world, "all", &["create", "--yes"], 0);
+    let created = told(&world, 1, "all", &["create", "--yes"]);
     assert_eq!(created[0], "READY=1\nSTATUS=looking what there is to do");
     assert_eq!(created[1], "STATUS=0 of 4 done");
     assert_eq!(created.len(), 7, "{created:?}");
@@ -43,17 +45,17 @@ fn a_unit_s_status_says_how_far_a_run_is() {
         last.starts_with("STOPPING=1\nSTATUS=4 of 4 done, "),
         "{last}"
     );
-    let verified = told(&world, "verify", &[], 0);
+    let verified = told(&world, 2, "verify", &[]);
     assert_eq!(verified[1], "STATUS=0 of 4 done");
     let last = verified.last().unwrap();
     assert!(
         last.starts_with("STOPPING=1\nSTATUS=4 of 4 done, "),
         "{last}"
     );
-    told(&world, "all", &["create", "--yes"], 0);
-    let pruned = told(&world, "prune", &["--keep-last", "1", "--yes"], 0);
+    told(&world, 3, "all", &["create", "--yes"]);
+    let pruned = told(&world, 4, "prune", &["--keep-last", "1", "--yes"]);
     assert_eq!(pruned.last().unwrap(), "STOPPING=1\nSTATUS=4 of 4 done");
-    let listed = told(&world, "all", &["list"], 0);
+    let listed = told(&world, 5, "all", &["list"]);
     assert_eq!(listed.last().unwrap(), "STOPPING=1");
 }
 
