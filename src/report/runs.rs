@@ -94,7 +94,11 @@ fn by_versions(stored: &[Stored]) -> Vec<Run> {
 mod tests {
     use serde_json::json;
 
+    use super::super::judged::tests::stored;
     use super::*;
+    use crate::model::Sha256;
+    use crate::target::Written;
+    use crate::testing::target_suite::manifest;
 
     fn record(minute: u8, words: &[&str]) -> RunRecord {
         serde_json::from_value(json!({
@@ -122,5 +126,35 @@ mod tests {
         let command = runs[0].command.as_deref();
         assert_eq!(command, Some("incus-backup-all create --yes"));
         assert_eq!((runs[0].seconds, runs[0].exit_code), (Some(5), Some(3)));
+    }
+
+    #[test]
+    fn without_records_runs_are_those_that_stored_something() {
+        let versions = [
+            "web 20260130T010000Z",
+            "db 20260131T010000Z",
+            "web 20260131T010001Z",
+        ];
+        let mut versions = versions.map(stored);
+        let written = Written {
+            size: Bytes(4),
+            sha256: Sha256([0; 32]),
+        };
+        for (version, run) in versions.iter_mut().zip(["first", "second", "second"]) {
+            let mut manifest = manifest(&version.id, 10, written);
+            manifest.run = run.to_owned();
+            version.manifest = Some(manifest);
+        }
+        let runs = runs(&[], &versions);
+        let told: Vec<(String, &str)> = runs
+            .iter()
+            .map(|run| (run.begun.to_string(), run.did.as_str()))
+            .collect();
+        let expected = [
+            ("2026-01-31T01:00:00Z".to_owned(), "2 stored, 1.9 KiB"),
+            ("2026-01-30T01:00:00Z".to_owned(), "1 stored, 1000 B"),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!((runs[0].exit_code, &runs[0].command), (None, &None));
     }
 }
