@@ -318,7 +318,7 @@ fn files_hint(error: &(dyn Error + 'static)) -> Option<String> {
 /// What whoever lacks a right can do.
 fn rights_hint(error: &(dyn Error + 'static)) -> Option<String> {
     match error.downcast_ref::<crate::incus::Error>()? {
-        crate::incus::Error::Refused { code: 403, .. } => Some(
+        error if error.is_forbidden() => Some(
             "`incus-backup-setup doctor REMOTE:` says what this client may do there; an administrator \
              of the server can let it do more"
                 .to_owned(),

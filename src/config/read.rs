@@ -38,9 +38,8 @@ fn extension(kind: ObjectKind) -> Option<&'static str> {
 /// Reads everything that is declared on a server. What cannot be read is told in the document.
 pub async fn read(client: &Client) -> Result<Document, ConfigError> {
     let mut document = Document::default();
-    if let Err(incus::Error::Refused { code: 403, .. }) =
-        client.objects(ObjectKind::Warning, Within::Server).await
-    {
+    let warnings = client.objects(ObjectKind::Warning, Within::Server).await;
+    if warnings.is_err_and(|error| error.is_forbidden()) {
         return Err(ConfigError::NotAdministrator);
     }
     let reader = Reader::of(client).await?;

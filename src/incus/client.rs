@@ -49,8 +49,7 @@ pub struct ServerInfo {
     pub architectures: Vec<String>,
     /// Whether it trusts this client.
     pub trusted: bool,
-    /// Whether this client may change projects and what belongs to none: only those who may are shown
-    /// the server's own configuration.
+    /// Whether this client may change projects and what belongs to none.
     pub administrator: bool,
     /// How it knows this client: `unix`, `tls` or `oidc`.
     pub method: String,
@@ -80,6 +79,14 @@ struct Surroundings {
     architectures: Option<Vec<String>>,
 }
 
+/// Whether whoever is shown this configuration of the server is an administrator, for only they are shown
+/// it. Others are shown none by 7.0, and an empty one by 6.0; but whoever is known by a certificate came by
+/// an address, which is in the configuration.
+fn is_administrator(config: Option<&Value>, method: &str) -> bool {
+    let keys = config.and_then(Value::as_object);
+    keys.is_some_and(|keys| !keys.is_empty() || !matches!(method, "tls" | "oidc"))
+}
+
 impl ServerInfo {
     /// Understands the answer to `GET /1.0`.
     pub(super) fn parse(value: Value) -> Result<Self, Error> {
@@ -107,7 +114,7 @@ impl ServerInfo {
             clustered: around.server_clustered,
             architectures: around.architectures.unwrap_or_default(),
             trusted,
-            administrator: answer.config.is_some(),
+            administrator: is_administrator(answer.config.as_ref(), &answer.auth_user_method),
             method: answer.auth_user_method,
         })
     }
@@ -164,5 +171,32 @@ impl Client {
                 answer => return ServerInfo::parse(answer?.0.metadata),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::root_of_a_new_server(json!({}), "unix", true)]
+    #[case::root(json!({ "core.https_address": ":8443" }), "unix", true)]
+    #[case::by_a_certificate(json!({ "core.https_address": ":8443" }), "tls", true)]
+    #[case::by_a_restricted_one_on_6_0(json!({}), "tls", false)]
+    #[case::by_a_restricted_one_on_7_0(json!(null), "tls", false)]
+    #[case::by_a_login(json!({ "oidc.issuer": "https://id.example" }), "oidc", true)]
+    #[case::by_a_login_without_rights(json!({}), "oidc", false)]
+    fn an_administrator_is_told_by_what_the_server_shows(
+        #[case] config: Value,
+        #[case] method: &str,
+        #[case] administrator: bool,
+    ) {
+        let answer = json!({ "auth": "trusted", "auth_user_method": method, "config": config,
+            "environment": { "certificate_fingerprint": "a".repeat(64) } });
+        let info = ServerInfo::parse(answer).unwrap();
+        assert_eq!(info.administrator, administrator);
     }
 }

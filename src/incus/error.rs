@@ -71,6 +71,18 @@ impl Error {
         matches!(self, Self::Refused { code: 404, .. })
     }
 
+    /// Whether this client lacks the right. 6.0 has the code 500 for some of it.
+    pub fn is_forbidden(&self) -> bool {
+        const WORDS: [&str; 2] = ["Certificate is restricted", "User does not have permission"];
+        match self {
+            Self::Refused { code: 403, .. } => true,
+            Self::Refused {
+                code: 500, message, ..
+            } => WORDS.iter().any(|words| message.starts_with(words)),
+            _ => false,
+        }
+    }
+
     /// Whether what was to be changed has been changed by somebody else since it was read.
     pub fn is_crossed(&self) -> bool {
         matches!(self, Self::Refused { code: 412, .. })

@@ -1,9 +1,9 @@
 //! Projects, pools, profiles, networks and volumes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Method;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::Error;
@@ -50,9 +50,27 @@ pub struct Pool {
     pub name: PoolName,
     /// Its driver, such as `dir`.
     pub driver: String,
-    /// Its configuration.
-    #[serde(default)]
+    /// Its configuration, as far as this client is shown it.
+    #[serde(default, deserialize_with = "shown")]
     pub config: BTreeMap<String, String>,
+}
+
+/// Restricted clients are shown nothing, as `null`.
+fn shown<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+/// What a server says of itself as a member, or a future one: all its pools are in it.
+#[derive(Deserialize)]
+struct Membership {
+    #[serde(default)]
+    member_config: Option<Vec<MemberKey>>,
+}
+
+#[derive(Deserialize)]
+struct MemberKey {
+    entity: String,
+    name: String,
 }
 
 /// A profile.
@@ -89,7 +107,7 @@ impl Client {
     /// One project, where this client may see it: a restricted one sees its own.
     pub async fn visible_project(&self, name: &ProjectName) -> Result<Option<Project>, Error> {
         match self.project(name).await {
-            Err(Error::Refused { code: 403, .. }) => Ok(None),
+            Err(error) if error.is_forbidden() => Ok(None),
             found => found,
         }
     }
@@ -111,8 +129,36 @@ impl Client {
 
     /// Every storage pool.
     pub async fn pools(&self) -> Result<Vec<Pool>, Error> {
-        self.list(&["storage-pools"], None, "list storage pools")
-            .await
+        let listed = self.list(&["storage-pools"], None, "list storage pools");
+        match listed.await {
+            Err(error) if error.is_forbidden() => self.pools_by_name(error).await,
+            listed => listed,
+        }
+    }
+
+    /// Every storage pool, where the list is refused: 6.0 lets restricted clients read each pool, and tells
+    /// them the names in what it would bring into a cluster. `refused` is why the list is not there.
+    async fn pools_by_name(&self, refused: Error) -> Result<Vec<Pool>, Error> {
+        let action = "list storage pools";
+        let (value, _) = self.read(&Request::get(&["cluster"], action)).await?;
+        let membership: Membership = decode(value, action)?;
+        let keys = membership.member_config.unwrap_or_default().into_iter();
+        let names: BTreeSet<String> = keys
+            .filter(|key| key.entity == "storage-pool")
+            .map(|key| key.name)
+            .collect();
+        if names.is_empty() {
+            return Err(refused);
+        }
+        let mut pools = Vec::new();
+        for name in names {
+            let action = format!("read storage pool `{name}`");
+            let request = Request::get(&["storage-pools", &name], action.clone());
+            if let Some((value, _)) = self.read_some(&request).await? {
+                pools.push(decode(value, &action)?);
+            }
+        }
+        Ok(pools)
     }
 
     /// How much more a storage pool can hold, where the server says it.

@@ -19,7 +19,16 @@ fn world(series: Series) -> World {
         let key = ("default".to_owned(), "web".to_owned());
         let mut web = state.instances.remove(&key).unwrap();
         web.object["project"] = "shop".into();
+        let device = json!({ "type": "disk", "pool": "tank", "source": "data", "path": "/mnt" });
+        for devices in ["devices", "expanded_devices"] {
+            web.object[devices]["data"] = device.clone();
+        }
         state.instances.insert(("shop".into(), "web".into()), web);
+        state.add_volume("tank", "data");
+        let key = |project: &str| (project.to_owned(), "tank".to_owned(), "data".to_owned());
+        let mut data = state.custom.remove(&key("default")).unwrap();
+        data.object["project"] = "shop".into();
+        state.custom.insert(key("shop"), data);
         state.add_instance("other", "tank", "Running", "container");
     }
     world
@@ -60,7 +69,9 @@ fn a_restricted_client_backs_its_projects_up_and_brings_them_back(
         told(&planned, "action"),
         [
             CONFIG,
-            "create instance shop/web: crash-consistent: from a snapshot of zfs"
+            "create instance shop/web: crash-consistent: from a snapshot of zfs; `web` paused while all of \
+             it is copied",
+            "create volume shop/data: crash-consistent: of one moment with `web`",
         ]
     );
     world.run_for("all", &["create", "--yes"]).exits(0);
@@ -72,6 +83,7 @@ fn a_restricted_client_backs_its_projects_up_and_brings_them_back(
     {
         let mut state = world.incus.state();
         state.instances.remove(&("shop".into(), "web".into()));
+        state.custom.clear();
     }
     world.run_for("all", &["restore", "--yes"]).exits(0);
     let back = |world: &World| {

@@ -1,6 +1,7 @@
 //! What clients may not do that are no administrators.
 
 use super::answer::{Answer, Asked};
+use super::server::Series;
 use super::state::State;
 
 /// What a client may use.
@@ -26,7 +27,7 @@ impl Rights {
 }
 
 /// What else than their own projects restricted clients see of `default`, to look at.
-const SHARED: [&str; 4] = ["images", "profiles", "networks", "storage-pools"];
+const SHARED: [&str; 1] = ["images"];
 
 /// What a client is told that may not do what it asks for.
 pub(super) fn refused(state: &State, asked: &Asked, path: &[&str]) -> Option<Answer> {
@@ -43,7 +44,16 @@ pub(super) fn refused(state: &State, asked: &Asked, path: &[&str]) -> Option<Ans
         ["projects", name, ..] => name,
         ["projects"] if !reads => return Some(Answer::error(403, "Certificate is restricted")),
         ["projects" | "events" | "operations", ..] => return None,
-        ["storage-pools"] | ["storage-pools", _] | ["networks", ..] if reads => return None,
+        ["storage-pools"] if asked.series == Series::Lts60 => {
+            return Some(Answer::error(500, "Certificate is restricted"));
+        }
+        ["cluster" | "storage-pools"]
+        | ["storage-pools", _]
+        | ["storage-pools", _, "resources"]
+            if reads =>
+        {
+            return None;
+        }
         _ => asked.project.as_str(),
     };
     if asked.query("all-projects").is_some_and(|it| it == "true") {

@@ -21,6 +21,7 @@ pub(super) fn route(state: &mut State, asked: &Asked) -> Answer {
         [] => server::server(state, asked.series),
         ["metadata", "configuration"] => server::keys(asked.series),
         ["events"] => Answer::Events,
+        ["cluster"] => server::cluster(state),
         ["operations", id, "websocket"] => exec::attach(state, id, asked),
         ["operations", rest @ ..] => operations::answer(state, asked, rest),
         ["projects", rest @ ..] => projects::answer(state, asked, rest),

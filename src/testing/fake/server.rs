@@ -23,6 +23,16 @@ const EXTENSIONS_60: [&str; 5] = [
 ];
 const EXTENSIONS_70: [&str; 3] = ["direct_backup", "backup_override_config", "instance_nbd"];
 
+/// `GET /1.0/cluster` of a server that is in none.
+pub(super) fn cluster(state: &State) -> Answer {
+    let key = |pool: &String| {
+        json!({ "entity": "storage-pool", "name": pool, "key": "source",
+        "value": "", "description": "" })
+    };
+    let keys: Vec<_> = state.pools.keys().map(key).collect();
+    Answer::sync(json!({ "server_name": "", "enabled": false, "member_config": keys }))
+}
+
 /// `GET /1.0`.
 pub(super) fn server(state: &State, series: Series) -> Answer {
     let mut extensions = EXTENSIONS_60.to_vec();
@@ -31,16 +41,24 @@ pub(super) fn server(state: &State, series: Series) -> Answer {
         extensions.extend(EXTENSIONS_70);
         version = "7.0.2";
     }
-    // Only administrators see the configuration.
+    // Only administrators see the configuration: others see nothing on 7.0, and an empty one on 6.0.
     let config = if state.no_administrator {
-        json!(null)
+        match series {
+            Series::Lts60 => json!({}),
+            Series::Lts70 => json!(null),
+        }
     } else if state.serves_buckets {
         json!({ "core.storage_buckets_address": "127.0.0.1:9000" })
     } else {
         json!({})
     };
+    let method = if state.no_administrator {
+        "tls"
+    } else {
+        "unix"
+    };
     Answer::tagged(
-        json!({ "auth": "trusted", "config": config, "api_extensions": extensions, "environment": {
+        json!({ "auth": "trusted", "auth_user_method": method, "config": config, "api_extensions": extensions, "environment": {
             "server_name": "fake", "server_version": version, "server_clustered": false,
             "certificate_fingerprint": state.fingerprint, "architectures": ["x86_64", "i686"] } }),
     )

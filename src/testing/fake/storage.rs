@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Asked};
+use super::server::Series;
 use super::state::State;
 use super::{buckets, volumes};
 
@@ -22,6 +23,8 @@ pub(super) fn answer(state: &mut State, asked: &Asked, rest: &[&str]) -> Answer 
     let state = &*state;
     let shown = |name: &str| -> Option<Value> {
         let (driver, config) = state.pools.get(name)?;
+        let hidden = state.no_administrator && asked.series == Series::Lts60;
+        let config = (!hidden).then_some(config);
         Some(
             json!({ "name": name, "driver": driver, "config": config, "description": "",
             "used_by": [], "status": "Created", "locations": ["none"] }),

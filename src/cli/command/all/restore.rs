@@ -173,9 +173,10 @@ async fn plan(args: &RestoreAll, sides: &Sides) -> Result<Plan<Work>, CommandErr
         facts.expect(&coming);
         let plan = restore::plan_volumes(&request, &facts);
         let back = brought_back(&plan, &facts.homes, &request.mapping);
-        if let Some((facts, rows)) = &configured {
-            coming = config::coming(&facts.backup, rows, &back);
-        }
+        coming = match &configured {
+            Some((facts, rows)) => config::coming(&facts.backup, rows, &back),
+            None => with_volumes(&facts.homes, &back),
+        };
         all = all.then(plan.map(|it| Work::Volume(Box::new(it))));
     }
     if wanted(Kind::Bucket) {
@@ -284,6 +285,17 @@ fn brought_back(
         Some(ResourceId::in_pool(Kind::Volume, project, pool, name))
     };
     plan.rows().filter(stays).filter_map(id).collect()
+}
+
+/// What there will be where no configuration is given back: volumes, in projects that are there.
+fn with_volumes(homes: &BTreeMap<ProjectName, ProjectName>, volumes: &[ResourceId]) -> Coming {
+    let mut coming = Coming::default();
+    for (project, home) in homes {
+        let own = volumes.iter().filter(|it| it.project() == Some(home));
+        let entry = coming.projects.entry(project.clone()).or_default();
+        entry.volumes.extend(own.map(ResourceId::path));
+    }
+    coming
 }
 
 /// The volumes and instances of the backup that the server has, and has just so.
