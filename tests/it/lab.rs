@@ -429,9 +429,18 @@ impl Drop for Lab {
             let _ = command("incus").args(arguments).output();
         }
         for name in self.projects.drain(..) {
-            let _ = command("incus")
+            // It asks, whatever is said, and there is no flag that answers.
+            let deleting = command("incus")
                 .args(["project", "delete", "-f", &name])
-                .output();
+                .stdin(Stdio::piped())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn();
+            if let Ok(mut child) = deleting {
+                let answer = child.stdin.take();
+                let _ = answer.map(|mut input| std::io::Write::write_all(&mut input, b"yes\n"));
+                let _ = child.wait();
+            }
         }
     }
 }

@@ -81,6 +81,7 @@ mod real_probe;
 mod real_remotes;
 mod real_restart;
 mod real_restic;
+mod real_rights;
 mod real_round_trip;
 mod real_series;
 mod real_together;
