@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use crate::lab::{Lab, Ran, command, lab, program, variable};
+use crate::terminal::TestTerminal;
 
 /// A copy of the lab's client configuration that a test may spoil.
 fn configuration(lab: &Lab) -> PathBuf {
@@ -62,6 +64,36 @@ fn a_remote_that_trusts_somebody_else_is_told() {
     let said = refused(&lab, &conf);
     assert!(said.contains("does not trust this client"), "{said}");
     assert!(said.contains("incus config trust add"), "{said}");
+}
+
+/// Both ways in which OpenSSL protects keys; the older one is what the `incus` client opens too.
+#[test]
+fn a_remote_is_reached_by_a_key_with_a_password() {
+    let Some(lab) = lab() else { return };
+    let conf = configuration(&lab);
+    let (key, plain) = (conf.join("client.key"), conf.join("plain.key"));
+    fs::rename(&key, &plain).unwrap();
+    let [from, to] = [&plain, &key].map(|path| path.to_str().unwrap());
+    let pass = "pass:over the hills";
+    let pkcs8 = ["pkcs8", "-topk8", "-in", from, "-out", to, "-passout", pass];
+    let legacy = ["ec", "-aes256", "-in", from, "-out", to, "-passout", pass];
+    for how in [&pkcs8, &legacy] {
+        let made = command("openssl").args(how).output();
+        let Ok(made) = made else {
+            eprintln!("left out: no openssl");
+            return;
+        };
+        Ran::of(&made).exits(0);
+        let remote = variable("LAB_HTTPS_REMOTE").expect("the lab names its HTTPS remote");
+        let mut command = lab.command_for("all", &["create", &format!("{remote}:"), "--dry-run"]);
+        command.env("INCUS_CONF", &conf).stdout(Stdio::piped());
+        let terminal = TestTerminal::open();
+        let child = terminal.run(&mut command);
+        terminal.answer("Password of", "over the hills");
+        let ran = Ran::of(&child.wait_with_output().unwrap());
+        assert_eq!(ran.code, Some(0), "{}", terminal.said());
+        assert!(ran.stdout.contains("config"), "{}", ran.stdout);
+    }
 }
 
 #[test]
