@@ -24,6 +24,11 @@ pub enum DrillError {
     /// What was saved beside it is not there.
     #[error("the configuration that was saved beside it cannot be read")]
     NotDescribed,
+    /// This client may not make projects.
+    #[error(
+        "it is not drilled, for its copy needs a project of its own, which administrators make"
+    )]
+    NotAllowed(#[source] ChangeError),
     /// The copy is still there.
     #[error("the copy in project `{0}` cannot be removed")]
     NotRemoved(ProjectName, #[source] ChangeError),

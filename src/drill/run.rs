@@ -101,6 +101,10 @@ async fn one(
     };
     let drilled = match create_project(client, project, &mark, profiles).await {
         Ok(()) => Box::pin(attempt.drill(approved)).await,
+        // Then there is nothing to remove either.
+        Err(error) if error.is_forbidden() && client.visible_project(project).await?.is_none() => {
+            return Err(DrillError::NotAllowed(error));
+        }
         Err(error) => Err(error.into()),
     };
     match (drilled, remove_project(client, project, &mark.owner).await) {

@@ -34,6 +34,11 @@ pub enum ChangeError {
 }
 
 impl ChangeError {
+    /// Whether this client lacks the right.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Incus(error) if error.is_forbidden())
+    }
+
     /// Whether the same may be done soon, or was done and nobody heard of it.
     pub fn is_passing(&self) -> bool {
         match self {

@@ -146,7 +146,10 @@ fn a_token_that_has_run_out_is_renewed_and_stored() {
     let issuer = Issuer::start("first", given);
     let tokens = json!({ "access_token": "stale-token", "refresh_token": "first", "x": 1 });
     let world = world(&issuer.url, Some(&tokens));
-    run(&world, &CREATE).exits(0);
+    let ran = run(&world, &[CREATE.as_slice(), &["--debug"]].concat()).exits(0);
+    for secret in ["stale-token", "first", "next"] {
+        assert!(!ran.stderr.contains(secret), "{}", ran.stderr);
+    }
     run(&world, &["restore", "web", "--replace", "--yes"]).exits(0);
     let stored = stored(&world);
     assert_eq!(

@@ -137,6 +137,33 @@ fn what_an_administrator_stored_comes_back_as_far_as_the_client_may() {
     assert_eq!(names, ["web"]);
 }
 
+/// A drill restores into a project of its own, which only an administrator can make.
+#[rstest]
+fn a_drill_is_refused_in_words_to_whoever_is_restricted(
+    #[values(Series::Lts60, Series::Lts70)] series: Series,
+) {
+    let world = world(series);
+    restrict(&world);
+    world
+        .run(&["create", "--project", "shop", "--yes"])
+        .exits(0);
+    let before = world.incus.state().projects.clone();
+    let ran = world
+        .run_for("verify", &["--level", "drill", "--yes"])
+        .exits(1);
+    assert!(
+        ran.stderr.contains("Certificate is restricted"),
+        "{}",
+        ran.stderr
+    );
+    let why =
+        "it is not drilled, for its copy needs a project of its own, which administrators make";
+    assert!(ran.stderr.contains(why), "{}", ran.stderr);
+    assert!(ran.stderr.contains("hint: "), "{}", ran.stderr);
+    assert_eq!(world.incus.state().projects, before);
+    assert_eq!(world.left_over(), Vec::<String>::new());
+}
+
 #[rstest]
 fn who_may_only_look_is_told_and_leaves_nothing(
     #[values(Series::Lts60, Series::Lts70)] series: Series,
