@@ -152,6 +152,17 @@ fn a_restricted_certificate_backs_its_project_up_and_brings_it_back() {
     client
         .run(&lab, "instance", &["list", "prod:", "-f", "json"])
         .exits(0);
+    client
+        .run(&lab, "all", &["list", "prod:", "--unprotected"])
+        .exits(0);
+    let ran = client.run(
+        &lab,
+        "verify",
+        &["--level", "drill", "--remote", "prod:", "--yes"],
+    );
+    let why =
+        "it is not drilled, for its copy needs a project of its own, which administrators make";
+    assert!(ran.stderr.contains(why), "{}", ran.stderr);
     in_own(&["delete", "-f", &name]);
     in_own(&["storage", "volume", "delete", &pool, &volume]);
     client
