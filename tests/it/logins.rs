@@ -3,14 +3,16 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
-use incus_backup::testing::fake::Series;
+use incus_backup::testing::fake::{Fault, Series};
 use serde_json::{Value, json};
 
 use crate::fake::World;
+use crate::faults_volumes::Operation;
 use crate::https::{Front, Pair, configuration};
-use crate::lab::Ran;
+use crate::lab::{Ran, kill, until};
 
 /// An issuer on loopback, which takes each refresh token once.
 struct Issuer {
@@ -100,7 +102,10 @@ fn answer(mut stream: &std::net::TcpStream, own: &str, state: &Mutex<State>) {
 
 /// A world whose server takes the token `good`, and a client whose stored tokens are these.
 fn world(issuer: &str, tokens: Option<&Value>) -> (World, PathBuf) {
-    let world = World::with_web(Series::Lts70, "zfs");
+    before(World::with_web(Series::Lts70, "zfs"), issuer, tokens)
+}
+
+fn before(world: World, issuer: &str, tokens: Option<&Value>) -> (World, PathBuf) {
     let server = Pair::of("fake");
     let socket = world.folder.path().join("unix.socket");
     let front = Front::before(&socket, &server, None);
@@ -187,6 +192,33 @@ fn a_token_that_runs_out_in_a_run_is_renewed_in_it() {
     assert_eq!(state.names(), ["web"]);
     drop(state);
     assert_eq!(stored(&world)["access_token"], "better");
+}
+
+/// The guard of paused instances logs in by itself, with what the run renewed.
+#[test]
+fn the_guard_resumes_what_is_paused_by_the_same_login() {
+    let issuer = Issuer::start("first", json!({ "access_token": "good" }));
+    let tokens = json!({ "access_token": "stale-token", "refresh_token": "first" });
+    let world = Operation::Create.world(Series::Lts60);
+    let (world, conf) = before(world, &issuer.url, Some(&tokens));
+    world
+        .incus
+        .inject(Fault::parse("hang:Copying storage volume").unwrap());
+    let mut command = world.command_for("volume", Operation::Create.arguments());
+    let command = command.env("INCUS_CONF", &conf);
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let status = || world.incus.state().instance("web").unwrap().status;
+    until(30, "the copy", || world.incus.state().faults.is_empty());
+    assert_eq!(status(), "Frozen");
+    kill(child.id(), "KILL");
+    child.wait().unwrap();
+    until(30, "the container to go on", || status() == "Running");
+    assert_eq!(issuer.forms().len(), 1);
+    world.incus.state().give_up();
 }
 
 #[track_caller]
