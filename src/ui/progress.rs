@@ -88,6 +88,11 @@ impl All {
         let (bytes, rate) = (Bytes(bytes), Bytes(bytes / seconds));
         self.bar.set_message(format!("{bytes}  {rate}/s"));
     }
+
+    /// What was counted of a phase that is begun again.
+    fn take_back(&self, bytes: u64) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
 }
 
 impl Bars {
@@ -106,7 +111,11 @@ impl Progress for Bars {
         };
         bar.set_prefix(escape(name).into_owned());
         bar.enable_steady_tick(Duration::from_millis(200));
-        Box::new(Bar { bar, all })
+        Box::new(Bar {
+            drawn: bar,
+            phase: Mutex::default(),
+            all,
+        })
     }
 
     fn expect(&self, things: usize) {
@@ -117,9 +126,7 @@ impl Progress for Bars {
         // One thing alone has a bar of its own.
         if things > 1 {
             let bar = self.drawn.add(ProgressBar::new(things as u64));
-            bar.set_style(style(
-                "{pos} of {len}  [{bar:24}]  {msg}  {elapsed}  {eta} left",
-            ));
+            bar.set_style(style("{pos} of {len}  [{bar:24}]  {msg}  {elapsed}"));
             bar.enable_steady_tick(Duration::from_millis(200));
             *all = Some(All {
                 bar,
@@ -134,6 +141,9 @@ impl Progress for Bars {
             && bar.length().is_some_and(|of| bar.position() < of)
         {
             bar.inc(1);
+            bar.set_style(style(
+                "{pos} of {len}  [{bar:24}]  {msg}  {elapsed}  {eta} left",
+            ));
         }
     }
 
@@ -143,7 +153,8 @@ impl Progress for Bars {
 }
 
 struct Bar {
-    bar: ProgressBar,
+    drawn: ProgressBar,
+    phase: Mutex<String>,
     all: Option<All>,
 }
 
@@ -157,42 +168,47 @@ fn style(template: &str) -> ProgressStyle {
 
 impl Task for Bar {
     fn phase(&self, what: &str, total: Option<u64>) {
-        self.bar.reset();
-        self.bar.set_position(0);
-        self.bar.set_message(what.to_owned());
+        let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(all), true) = (&self.all, *phase == what) {
+            all.take_back(self.drawn.position());
+        }
+        what.clone_into(&mut phase);
+        self.drawn.reset();
+        self.drawn.set_position(0);
+        self.drawn.set_message(what.to_owned());
         if let Some(total) = total {
-            self.bar.set_length(total);
-            self.bar.set_style(style(
+            self.drawn.set_length(total);
+            self.drawn.set_style(style(
                 "{prefix}  {msg}  [{bar:24}] {binary_bytes}/{binary_total_bytes}  \
                  {binary_bytes_per_sec}  {eta}",
             ));
         } else {
-            self.bar.unset_length();
-            self.bar.set_style(style(
+            self.drawn.unset_length();
+            self.drawn.set_style(style(
                 "{prefix}  {msg}  {spinner} {binary_bytes}  {binary_bytes_per_sec}  {elapsed}",
             ));
         }
     }
 
     fn advance(&self, bytes: u64) {
-        self.bar.inc(bytes);
+        self.drawn.inc(bytes);
         if let Some(all) = &self.all {
             all.advance(bytes);
         }
     }
 
     fn detail(&self, text: &str) {
-        if self.bar.length().is_none() {
-            self.bar
+        if self.drawn.length().is_none() {
+            self.drawn
                 .set_style(style("{prefix}  {msg}  {spinner} {elapsed}"));
-            self.bar.set_message(escape(text).into_owned());
+            self.drawn.set_message(escape(text).into_owned());
         }
     }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        self.bar.finish_and_clear();
+        self.drawn.finish_and_clear();
     }
 }
 
