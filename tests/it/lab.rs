@@ -1,5 +1,6 @@
 //! A real Incus to test against: `eval "$(scripts/lab env host)"` points here.
 
+use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -429,18 +430,20 @@ impl Drop for Lab {
             let _ = command("incus").args(arguments).output();
         }
         for name in self.projects.drain(..) {
-            // It asks, whatever is said, and there is no flag that answers.
-            let deleting = command("incus")
-                .args(["project", "delete", "-f", &name])
-                .stdin(Stdio::piped())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .spawn();
-            if let Ok(mut child) = deleting {
-                let answer = child.stdin.take();
-                let _ = answer.map(|mut input| std::io::Write::write_all(&mut input, b"yes\n"));
-                let _ = child.wait();
+            // Not by force: the client asks then, and empties what is the default project's where the
+            // project has no images or profiles of its own.
+            let listed = command("incus")
+                .args(["--project", &name, "list", "--format=csv", "--columns=n"])
+                .output();
+            for instance in listed
+                .iter()
+                .flat_map(|it| it.stdout.lines().map_while(Result::ok))
+            {
+                let _ = command("incus")
+                    .args(["--project", &name, "delete", "-f", &instance])
+                    .output();
             }
+            let _ = command("incus").args(["project", "delete", &name]).output();
         }
     }
 }
