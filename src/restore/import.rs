@@ -23,9 +23,9 @@ pub(super) struct Importing<'a> {
 }
 
 /// How often an archive is sent.
-const TRIES: u32 = 6;
+pub(super) const TRIES: u32 = 6;
 /// How long is looked for what the server may make of an archive that it has.
-const HEARSAY: Duration = Duration::from_secs(3);
+pub(super) const HEARSAY: Duration = Duration::from_secs(3);
 
 /// What is there of something that was sent.
 enum Arrived {

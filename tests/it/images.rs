@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use incus_backup::testing::fake::{FakeImage, Fault, Series};
+use incus_backup::testing::fake::{FakeImage, Fault, Series, Strike};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -429,7 +429,6 @@ fn a_download_that_breaks_off_is_tried_again() {
 #[case::operation(Fault::Fail("Downloading image", "no space left on device"))]
 #[case::properties(Fault::Refuse("PUT", "/1.0/images/", 500, "not today"))]
 #[case::alias(Fault::Refuse("POST", "/1.0/images/aliases", 500, "not today"))]
-#[case::reset(Fault::Reset("POST", "/1.0/images"))]
 fn a_failed_restore_leaves_no_image(#[case] fault: Fault) {
     let (world, fingerprint) = world();
     run(&world, &["create", "--yes"]).exits(0);
@@ -443,6 +442,55 @@ fn a_failed_restore_leaves_no_image(#[case] fault: Fault) {
     assert!(world.incus.state().images.is_empty());
     assert!(world.incus.state().image_aliases.is_empty());
     run(&world, &["restore", "--yes"]).exits(0);
+    files(&world, "default", &fingerprint);
+}
+
+/// However often the connection breaks: once, and more often than is tried.
+#[rstest]
+#[case(1, true)]
+#[case(5, true)]
+#[case(6, false)]
+fn an_upload_whose_connection_breaks_is_sent_again(#[case] breaks: usize, #[case] comes: bool) {
+    let (world, fingerprint) = world();
+    run(&world, &["create", "--yes"]).exits(0);
+    empty(&world);
+    for _ in 0..breaks {
+        world.incus.inject(Fault::Reset("POST", "/1.0/images"));
+    }
+    run(&world, &["restore", "--yes"]).exits(i32::from(!comes));
+    assert!(world.incus.state().faults.is_empty());
+    if comes {
+        files(&world, "default", &fingerprint);
+    } else {
+        assert!(world.incus.state().images.is_empty());
+        assert!(world.incus.state().image_aliases.is_empty());
+        run(&world, &["restore", "--yes"]).exits(0);
+        files(&world, "default", &fingerprint);
+    }
+    let state = world.incus.state();
+    let mut aliases = state.image_aliases.keys();
+    assert!(!aliases.any(|alias| format!("{alias:?}").contains("incus-backup-tmp")));
+}
+
+/// Where only the answer is lost, what has come is not sent again.
+#[test]
+fn an_image_that_came_without_an_answer_is_there_once() {
+    let (world, fingerprint) = world();
+    run(&world, &["create", "--yes"]).exits(0);
+    let uploads = |world: &World| -> Vec<usize> {
+        let asked = world.incus.state().requests.clone();
+        let asked = asked.iter().enumerate();
+        let asked = asked.filter(|(_, request)| *request == "POST /1.0/images");
+        asked.map(|(at, _)| at).collect()
+    };
+    empty(&world);
+    run(&world, &["restore", "--yes"]).exits(0);
+    let at = uploads(&world);
+    assert_eq!(at.len(), 1);
+    empty(&world);
+    world.incus.inject(Fault::At(at[0], Strike::Lost));
+    run(&world, &["restore", "--yes"]).exits(0);
+    assert_eq!(uploads(&world).len(), 1);
     files(&world, "default", &fingerprint);
 }
 

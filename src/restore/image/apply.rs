@@ -1,19 +1,23 @@
 //! Does what was planned and agreed to.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::finish::finish;
 use super::plan::{Work, image_of};
 use super::record;
 use super::send::Sending;
-use crate::incus::{Framing, Image, ImageUpload, OperationError};
+use crate::incus::{self, BackOff, Framing, Image, ImageUpload, OperationError};
 use crate::plan::{Approved, Failure, Outcome, Report, Row, each_step};
 use crate::progress::{Cancel, Task};
+use crate::restore::import::{HEARSAY, TRIES};
 use crate::restore::send::Upload;
 use crate::restore::{Context, RestoreError};
 use crate::target::Opened;
 use crate::temporary::owned_name;
+
+/// How often is looked whether an image has come.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Restores what the plan names. One that fails does not stop the others.
 pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
@@ -61,7 +65,7 @@ async fn restore(context: &Context, work: &Work, task: &Arc<dyn Task>) -> Result
     }
     // Until all is said of it the image has an alias of this run's: see `sweep_images`.
     let mark = owned_name(&context.owner);
-    upload(context, work, (opened, &record, &mark), task).await?;
+    bring(context, work, (opened, &record, &mark), task).await?;
     let finished = async {
         finish(client, work, &record, &*context.progress).await?;
         Ok(client.delete_alias(&work.project, &mark).await?)
@@ -87,13 +91,75 @@ async fn open(context: &Context, work: &Work) -> Result<(Box<dyn Opened>, Image)
     .map_err(|_| RestoreError::Worker)?
 }
 
-/// Sends the files. When this fails, no image came of it.
-async fn upload(
+/// What came of sending an image.
+enum Sent {
+    /// The server made it.
+    There,
+    /// The connection broke, and the server may have all of it, or not.
+    Lost { error: incus::Error, whole: bool },
+}
+
+/// Has the server make the image. Where the network fails it is sent again, unless it is there.
+async fn bring(
     context: &Context,
     work: &Work,
     (opened, record, mark): (Box<dyn Opened>, &Image, &str),
     task: &Arc<dyn Task>,
 ) -> Result<(), RestoreError> {
+    let mut opened = Some(opened);
+    let mut again = BackOff::new();
+    for left in (0..TRIES).rev() {
+        let sent = match opened.take() {
+            Some(opened) => opened,
+            None => open(context, work).await?.0,
+        };
+        let (error, whole) = match upload(context, work, (sent, record, mark), task).await {
+            Ok(Sent::There) => return Ok(()),
+            Ok(Sent::Lost { error, whole }) => (error, whole),
+            // One that was sent before, and that came after all, may be in the way.
+            Err(RestoreError::Incus(error)) if left + 1 < TRIES => (error, false),
+            Err(error) => return Err(error),
+        };
+        if has_come(context, work, (mark, whole)).await? {
+            return Ok(());
+        }
+        if left == 0 || !error.is_passing() || context.cancel.is_cancelled() {
+            return Err(error.into());
+        }
+        again.wait().await;
+        tracing::debug!(%error, image = %work.content, "sending it again");
+    }
+    Err(RestoreError::Worker)
+}
+
+/// Whether an image is there that was sent before, although the server did not say so. Where it has all of
+/// it, it may still be making it. Another's of the same content is not taken for this one.
+async fn has_come(
+    context: &Context,
+    work: &Work,
+    (mark, whole): (&str, bool),
+) -> Result<bool, RestoreError> {
+    let begun = Instant::now();
+    loop {
+        let found = context.client.image(&work.project, &work.content).await?;
+        if let Some((image, _)) = found {
+            let mut aliases = image.aliases.iter().flatten();
+            return Ok(aliases.any(|alias| alias.name == mark));
+        }
+        if !whole || begun.elapsed() > HEARSAY {
+            return Ok(false);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Sends the files once. When this fails, no image came of it.
+async fn upload(
+    context: &Context,
+    work: &Work,
+    (opened, record, mark): (Box<dyn Opened>, &Image, &str),
+    task: &Arc<dyn Task>,
+) -> Result<Sent, RestoreError> {
     let manifest = opened.manifest().clone();
     task.phase("sending", Some(work.stored.stored_size.0));
     let split = manifest
@@ -125,6 +191,10 @@ async fn upload(
     // Where the image is damaged the upload failed because of it, and the verdict is the reason.
     let operation = match (sent, verdict.wait().await?) {
         (Ok(operation), _) => operation,
+        (Err(error), read) if error.is_passing() => {
+            let whole = read.is_some();
+            return Ok(Sent::Lost { error, whole });
+        }
         (Err(error), _) => return Err(error.into()),
     };
     task.phase("unpacking on the server", None);
@@ -139,7 +209,7 @@ async fn upload(
             Err(RestoreError::Interrupted)
         }
         // Where its result is lost the image itself is asked for next.
-        Ok(()) | Err(OperationError::Vanished { .. }) => Ok(()),
+        Ok(()) | Err(OperationError::Vanished { .. }) => Ok(Sent::There),
         Err(error) => Err(error.into()),
     }
 }
