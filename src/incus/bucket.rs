@@ -87,11 +87,15 @@ impl Bucket {
         !self.s3_url.is_empty()
     }
 
+    /// The cluster member that requests about it must name.
+    pub fn member(&self) -> Option<String> {
+        let somewhere = !matches!(self.location.as_str(), "" | "none");
+        somewhere.then(|| self.location.clone())
+    }
+
     /// It, in its pool, as what is exported.
     pub fn exportable(&self, pool: &PoolName) -> Exportable {
-        let somewhere = !matches!(self.location.as_str(), "" | "none");
-        let member = somewhere.then(|| self.location.clone());
-        Exportable::bucket(self.project.clone(), pool.clone(), self.name.clone()).on(member)
+        Exportable::bucket(self.project.clone(), pool.clone(), self.name.clone()).on(self.member())
     }
 }
 

@@ -217,6 +217,9 @@ pub struct BucketFacts {
     /// Its description.
     #[serde(default)]
     pub description: String,
+    /// The cluster member that it is on, where it is on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
     /// How much it may hold, where that is limited.
     #[serde(default)]
     pub size_limit: Option<String>,

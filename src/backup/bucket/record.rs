@@ -92,6 +92,7 @@ fn manifest(
         bucket: Some(BucketFacts {
             driver: driver.clone(),
             description: bucket.description.clone(),
+            location: bucket.member(),
             size_limit: bucket.config.get("size").cloned(),
             keys: keys.iter().map(key).collect(),
         }),

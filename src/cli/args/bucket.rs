@@ -152,6 +152,9 @@ pub struct RestoreBuckets {
     /// Restore what was in storage pool OLD to storage pool NEW
     #[arg(long, value_name = "OLD=NEW")]
     pub pool_map: Vec<Renaming<PoolName>>,
+    /// Restore to this member of the cluster [default: where it was, if that is there]
+    #[arg(long, value_name = "MEMBER")]
+    pub member: Option<String>,
     /// Restore everything into this project
     #[arg(long, value_name = "PROJECT", conflicts_with = "project_map")]
     pub to_project: Option<ProjectName>,

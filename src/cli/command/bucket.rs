@@ -213,6 +213,7 @@ fn mapping(args: &RestoreBuckets) -> Mapping {
         pools: pools
             .map(|map| (map.old.clone(), map.new.clone()))
             .collect(),
+        member: args.member.clone(),
         ..Mapping::default()
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::super::member::Members;
 use crate::incus::{BucketKey, Client};
 use crate::model::{PoolName, ProjectName, ResourceId, ResourceName, SourceName, Subject};
 use crate::plan::Coming;
@@ -56,6 +57,8 @@ pub struct Facts {
     pub imports: bool,
     /// The server serves the buckets of its own pools.
     pub served: bool,
+    /// The members of the cluster that the server is in.
+    pub members: Members,
 }
 
 /// What a project of the server has.
@@ -96,6 +99,7 @@ pub async fn gather(
     let mut facts = Facts {
         imports: client.has("storage_bucket_backup"),
         served: client.bucket_service().await?.address.is_some(),
+        members: Members::read(client).await?,
         ..Facts::default()
     };
     for pool in client.pools().await? {

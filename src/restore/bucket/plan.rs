@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::error::no_project;
+use super::super::member::Choice;
 use super::gather::{Facts, Request, Server};
 use crate::incus::{BucketKey, Exportable};
 use crate::model::{PoolName, ResourceId, ResourceName};
@@ -62,6 +63,9 @@ struct Chosen<'a> {
     server: &'a Server,
     pool: PoolName,
     name: ResourceName,
+    /// The cluster member that it goes to, and what is to be said of that.
+    member: Option<String>,
+    note: Option<String>,
 }
 
 /// Looks what is in the way.
@@ -110,6 +114,23 @@ fn choose<'a>(
             ),
         });
     }
+    // Of a pool of Ceph it is on no single member.
+    let remote = facts
+        .pools
+        .get(&pool)
+        .is_some_and(|driver| driver == REMOTE);
+    let was = bucket.location.as_deref().filter(|_| !remote);
+    let asked = request.mapping.member.as_deref();
+    let chosen = facts.members.place(asked, was);
+    let (member, note) = match chosen.map_err(|reason| refused(&reason))? {
+        Choice::Here => (None, None),
+        Choice::To(_) if remote => (None, None),
+        Choice::To(member) => {
+            let note = asked.map(|_| format!("onto member `{}`", member.name));
+            (Some(member.name.clone()), note)
+        }
+        Choice::Elsewhere(why) => (None, Some(why)),
+    };
     Ok(Chosen {
         row: row(Action::Create),
         stored,
@@ -117,6 +138,8 @@ fn choose<'a>(
         server,
         pool,
         name,
+        member,
+        note,
     })
 }
 
@@ -154,6 +177,8 @@ impl Chosen<'_> {
             server,
             pool,
             name,
+            member,
+            note,
         } = self;
         let id = &stored.id.resource;
         let mut shown = row;
@@ -168,6 +193,9 @@ impl Chosen<'_> {
         }
         if id.project() != Some(&server.home) {
             shown = shown.because(&format!("to project `{}`", server.home));
+        }
+        if let Some(note) = note {
+            shown = shown.because(&note);
         }
         let keys = facts
             .keys
@@ -194,7 +222,7 @@ impl Chosen<'_> {
         }
         let work = Work {
             stored: stored.clone(),
-            to: Exportable::bucket(server.home.clone(), pool, name),
+            to: Exportable::bucket(server.home.clone(), pool, name).on(member),
             local: driver != Some(REMOTE),
             taken: taken.clone(),
             without: unlimited.then(|| "size".to_owned()).into_iter().collect(),
@@ -202,5 +230,120 @@ impl Chosen<'_> {
         };
         taken.extend(keys.iter().map(|key| key.access_key.clone()));
         Step::work(shown, work)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::super::super::member::{Members, Reach};
+    use super::*;
+    use crate::incus::Member;
+    use crate::model::{Bytes, Checks, Kind, ProjectName, SourceName, Version};
+    use crate::plan::Consent;
+    use crate::restore::bucket::Scope;
+    use crate::restore::{Mapping, Selection};
+    use crate::target::{Manifest, State, StoredId};
+
+    const MANIFEST: &str = r#"{
+  "format": 2, "type": "bucket", "source": "prod", "server_version": "6.0.4",
+  "project": "default", "pool": "tank", "name": "photos", "version": "20260131T235959Z",
+  "created_at": "2026-02-01T00:00:09Z", "run": "20260131T235958Z-00c0ffee",
+  "consistency": "inconsistent", "method": "live",
+  "options": { "instance_only": false, "optimized": false },
+  "bucket": { "driver": "dir", "location": "m2", "keys": [] }, "requires": {} }"#;
+
+    fn stored() -> Stored {
+        let project: ProjectName = "default".parse().unwrap();
+        let version: Version = "20260131T235959Z".parse().unwrap();
+        let (pool, name) = ("tank".parse().unwrap(), "photos".parse().unwrap());
+        let resource = ResourceId::in_pool(Kind::Bucket, project, pool, name);
+        Stored {
+            id: StoredId {
+                source: "prod".parse().unwrap(),
+                resource,
+                version,
+            },
+            size: Bytes(1),
+            stored_size: Bytes(1),
+            state: State::Complete,
+            protected: false,
+            legacy: false,
+            checks: Checks::default(),
+            manifest: Some(Manifest::parse(MANIFEST.as_bytes()).unwrap()),
+        }
+    }
+
+    fn facts(driver: &str, members: &[&str]) -> Facts {
+        let stored = stored();
+        let project: ProjectName = "default".parse().unwrap();
+        let member = |name: &&str| {
+            let member = Member {
+                name: (*name).to_owned(),
+                url: String::new(),
+                status: "Online".to_owned(),
+            };
+            (member, Reach::Not)
+        };
+        let server = Server {
+            home: project.clone(),
+            buckets: BTreeSet::new(),
+        };
+        Facts {
+            wanted: vec![(stored.id.resource.clone(), vec![stored])],
+            servers: [(project, server)].into(),
+            pools: [("tank".parse().unwrap(), driver.to_owned())].into(),
+            imports: true,
+            served: true,
+            members: Members {
+                own: "m1".to_owned(),
+                all: members.iter().map(member).collect(),
+            },
+            ..Facts::default()
+        }
+    }
+
+    #[rstest]
+    #[case::where_it_was("dir", &["m1", "m2"], None, Some("m2"), "inconsistent")]
+    #[case::where_it_is_wanted("dir", &["m1", "m2", "m3"], Some("m3"), Some("m3"), "inconsistent; onto member `m3`")]
+    #[case::where_that_is_gone("dir", &["m1", "m3"], None, None, "inconsistent; onto member `m1`, for `m2`, where it was, is not in this cluster")]
+    #[case::of_ceph("cephobject", &["m1", "m2"], None, None, "inconsistent")]
+    #[case::alone("dir", &[], None, None, "inconsistent")]
+    #[case::alone_and_asked("dir", &[], Some("m2"), None, "this server is in no cluster: leave --member out")]
+    fn a_bucket_comes_back_where_it_was_or_where_it_is_wanted(
+        #[case] driver: &str,
+        #[case] members: &[&str],
+        #[case] asked: Option<&str>,
+        #[case] member: Option<&str>,
+        #[case] reason: &str,
+    ) {
+        let source: SourceName = "prod".parse().unwrap();
+        let request = Request {
+            source,
+            scope: Scope::AllProjects,
+            selection: Selection::Newest,
+            existing: Existing::Refuse,
+            target_name: None,
+            mapping: Mapping {
+                member: asked.map(str::to_owned),
+                ..Mapping::default()
+            },
+        };
+        let plan = plan(&request, &facts(driver, members));
+        assert_eq!(plan.rows().next().unwrap().reason, reason);
+        let (project, pool, name) = ("default", "tank", "photos");
+        let to = Exportable::bucket(
+            project.parse().unwrap(),
+            pool.parse().unwrap(),
+            name.parse().unwrap(),
+        );
+        let to = to.on(member.map(str::to_owned));
+        let approved = plan.approve(Consent::given_by_yes());
+        assert!(approved.works().all(|work| work.to == to));
+        assert_eq!(
+            approved.works().count(),
+            usize::from(!reason.contains("leave"))
+        );
     }
 }
