@@ -184,6 +184,12 @@ fn an_instance_and_a_volume_come_back_where_they_were_or_where_they_are_wanted()
     restore(&lab, &["--member", "m1"], 0);
     is_at(&lab, "m1");
     delete(&lab);
+    let everything = [
+        "restore", "m1:", "--skip", "config", "--member", "m1", "--yes",
+    ];
+    lab.backup_of("all", &everything).exits(0);
+    is_at(&lab, "m1");
+    delete(&lab);
     let (ran, _) = restore(&lab, &["--member", "m9"], 1);
     assert!(
         ran.stderr.contains("the cluster has no member `m9`"),

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::daemon::Daemon;
-use crate::lab::{Ran, command, lab, variable};
+use crate::lab::{Ran, command, lab, program_for, variable};
 
 /// A container of the lab's comes to another server, into another project and pool, and beside itself.
 #[test]
@@ -88,4 +88,59 @@ fn an_instance_moves_to_another_server_and_is_cloned_beside_itself() {
     for key in ["volatile.uuid", "volatile.eth0.hwaddr"] {
         assert_ne!(beside["config"][key], here["config"][key], "{key}");
     }
+}
+
+/// Two servers and one that is not there, in one command.
+#[test]
+fn several_servers_are_backed_up_by_one_command_and_one_that_is_down_costs_a_row() {
+    let Some(one) = Daemon::start() else { return };
+    let Some(two) = Daemon::start() else { return };
+    for (daemon, name) in [(&one, "a"), (&two, "b")] {
+        daemon.script(
+            "storage create default dir
+             profile device add default root disk path=/ pool=default",
+        );
+        daemon.image("default", "busybox");
+        daemon.script(&format!("launch busybox {name} --quiet"));
+        daemon.sh(
+            ("default", name),
+            "mkdir -p /data; echo precious >/data/x; sync",
+        );
+    }
+    let nobody = one.folder().join("nobody");
+    let remote = |name: &str, socket: &std::path::Path| {
+        format!("  {name}:\n    addr: unix:{}\n", socket.display())
+    };
+    let remotes = [
+        remote("one", &one.socket()),
+        remote("two", &two.socket()),
+        remote("down", &nobody),
+    ];
+    let conf = one.folder().join("conf");
+    fs::create_dir_all(&conf).unwrap();
+    let text = format!("default-remote: one\nremotes:\n{}", remotes.concat());
+    fs::write(conf.join("config.yml"), text).unwrap();
+    let all = program_for("all");
+    let run = |arguments: &[&str]| one.run(all.to_str().unwrap(), arguments);
+    let create = ["create", "one:", "two:", "down:", "--parallel", "4"];
+    let more = ["--parallel-per-server", "1", "--yes", "-f", "json"];
+    let ran = run(&[&create[..], &more].concat()).exits(3);
+    let rows = ran.rows();
+    let refused: Vec<_> = rows.iter().filter(|row| row["status"] != "done").collect();
+    assert_eq!(refused.len(), 1, "{refused:?}");
+    assert_eq!(refused[0]["source"], "down");
+    let listed = run(&["list", "-f", "json"]).exits(0).rows();
+    for (source, name) in [("one", "a"), ("two", "b")] {
+        let mut of_source = listed.iter().filter(|row| row["source"] == source);
+        assert!(of_source.any(|row| row["type"] == "instance" && row["name"] == name));
+        assert!(!listed.iter().any(|row| row["source"] == "down"));
+    }
+    let verified = one.run(
+        program_for("verify").to_str().unwrap(),
+        &["--level", "full", "-q"],
+    );
+    assert_eq!(verified.code, Some(0), "{}", verified.stderr);
+    two.script("delete --force b");
+    run(&["restore", "two:", "--skip", "config", "--start", "--yes"]).exits(0);
+    assert_eq!(two.sh(("default", "b"), "cat /data/x"), "precious\n");
 }
