@@ -117,7 +117,9 @@ fn a_restricted_certificate_backs_its_project_up_and_brings_it_back() {
     let in_own =
         |arguments: &[&str]| lab.incus(&[&["--project", own.as_str()], arguments].concat());
     in_own(&["storage", "volume", "create", &pool, &volume]);
-    in_own(&["storage", "volume", "attach", &pool, &volume, &name, "/mnt"]);
+    in_own(&[
+        "storage", "volume", "attach", &pool, &volume, &name, "mnt", "/mnt",
+    ]);
     in_own(&["exec", &name, "--", "sh", "-c", "echo kept > /mnt/note"]);
     let client = Restricted::to(&lab, &own);
     let planned = client
