@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use incus_backup::testing::fake::{FakeIncus, Fault, Series};
+use incus_backup::testing::fake::{FakeCommand, FakeIncus, Fault, Series};
 use rstest::rstest;
 use tempfile::TempDir;
 
@@ -62,6 +62,18 @@ impl World {
             web.files.insert("rootfs/data/y".into(), vec![7; 70_000]);
         }
         world
+    }
+
+    /// Has `web` wait for a command before its backup, which does not end.
+    pub fn hang_before_a_backup(&self) {
+        let mut state = self.incus.state();
+        let hangs = FakeCommand {
+            hangs: true,
+            ..FakeCommand::default()
+        };
+        state.commands.insert("wait".into(), hangs);
+        let web = state.instance("web").unwrap();
+        web.set("user.backup.pre", "wait");
     }
 
     pub fn run(&self, arguments: &[&str]) -> Ran {

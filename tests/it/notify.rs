@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use incus_backup::testing::fake::{FakeCommand, Series};
+use incus_backup::testing::fake::Series;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
@@ -404,18 +404,7 @@ fn a_run_that_is_interrupted_says_so() {
         "  dead:\n    ping: 'http://127.0.0.1:{}/uuid'\n",
         ping.port
     ));
-    {
-        let mut state = world.incus.state();
-        let hangs = FakeCommand {
-            hangs: true,
-            ..FakeCommand::default()
-        };
-        state.commands.insert("before".into(), hangs);
-        state
-            .instance("web")
-            .unwrap()
-            .set("user.backup.pre", "before");
-    }
+    world.hang_before_a_backup();
     let mut child = world
         .command_for("all", &["create", "--yes", "-q"])
         .spawn()

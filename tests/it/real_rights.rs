@@ -54,6 +54,12 @@ impl Restricted {
         command.env("INCUS_CONF", &self.conf);
         Ran::of(&command.output().unwrap())
     }
+
+    /// Backs up the instances of its project.
+    fn create(&self, lab: &Lab) {
+        let create = ["create", "prod:", "--project", &self.project, "--yes"];
+        self.run(lab, "instance", &create).exits(0);
+    }
 }
 
 /// Deletes the instances of a project, which are in the way of its end.
@@ -143,13 +149,7 @@ fn a_restricted_certificate_backs_its_project_up_and_brings_it_back() {
     client
         .run(&lab, "all", &["create", "prod:", "--yes"])
         .exits(0);
-    client
-        .run(
-            &lab,
-            "instance",
-            &["create", "prod:", "--project", &own, "--yes"],
-        )
-        .exits(0);
+    client.create(&lab);
     let at = format!("prod:{name}");
     client
         .run(&lab, "instance", &["list", "prod:", "-f", "json"])
@@ -195,13 +195,7 @@ fn what_a_restricted_certificate_may_not_is_refused() {
     let name = lab.launch("own", &["--project", &own]);
     let foreign = lab.launch("foreign", &["--project", &other]);
     let client = Restricted::to(&lab, &own);
-    client
-        .run(
-            &lab,
-            "instance",
-            &["create", "prod:", "--project", &own, "--yes"],
-        )
-        .exits(0);
+    client.create(&lab);
     let ran = client.run(
         &lab,
         "verify",

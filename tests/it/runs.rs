@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use incus_backup::testing::fake::{FakeCommand, Fault, Series};
+use incus_backup::testing::fake::{Fault, Series};
 use serde_json::{Value, json};
 
 use crate::fake::World;
@@ -112,18 +112,7 @@ fn what_failed_and_what_was_refused_is_recorded_and_what_was_only_looked_at_is_n
 #[test]
 fn an_interrupted_run_is_recorded() {
     let world = World::with_web(Series::Lts60, "dir");
-    {
-        let mut state = world.incus.state();
-        let hangs = FakeCommand {
-            hangs: true,
-            ..FakeCommand::default()
-        };
-        state.commands.insert("wait".into(), hangs);
-        state
-            .instance("web")
-            .unwrap()
-            .set("user.backup.pre", "wait");
-    }
+    world.hang_before_a_backup();
     let mut child = world
         .command(&["create", "web", "--yes", "-q"])
         .spawn()
