@@ -3,6 +3,8 @@
 //! Operations report to a [`Progress`]; what becomes of it (bars, lines, JSON, nothing) is decided
 //! by `ui`. A [`Cancel`] is handed down to everything that waits.
 
+use std::sync::Arc;
+
 /// Asks everything that holds a clone of it to stop, clean up and return.
 pub type Cancel = tokio_util::sync::CancellationToken;
 
@@ -38,6 +40,20 @@ pub trait Task: Send + Sync {
 
     /// Shows a text of the server's own about how far it is.
     fn detail(&self, text: &str);
+}
+
+/// Hears of what is done inside of one thing that is counted: what that consists of is not.
+#[derive(Debug, Clone)]
+pub struct Inside(pub Arc<dyn Progress>);
+
+impl Progress for Inside {
+    fn task(&self, name: &str) -> Box<dyn Task> {
+        self.0.task(name)
+    }
+
+    fn warn(&self, message: &str) {
+        self.0.warn(message);
+    }
 }
 
 /// A listener that says nothing.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::copy::{command, expanded, isolate, reaching};
@@ -11,6 +12,7 @@ use super::run::Context;
 use super::wait::{self, At};
 use crate::incus::OperationError;
 use crate::plan::{Approved, Status};
+use crate::progress::Inside;
 use crate::restore::{self, Existing, Lost, Mapping, Options, Request, Saved, Scope, Selection};
 use crate::temporary::{ChangeError, Mark, edit_instance, start};
 
@@ -140,7 +142,7 @@ impl Attempt<'_> {
             run: context.run.clone(),
             owner: context.owner.clone(),
             options: request.options,
-            progress: context.progress.clone(),
+            progress: Arc::new(Inside(context.progress.clone())),
             cancel: context.cancel.clone(),
         };
         let report = restore::apply(&run, approved).await;

@@ -59,21 +59,19 @@ pub async fn run(context: &Context, approved: Approved<Work>, findings: &mut [Fi
         let Some(work) = approved.works().next().cloned() else {
             continue;
         };
-        let Some(finding) = of_each.get_mut(&work.stored.id) else {
-            continue;
-        };
-        if !matches!(finding.found, Found::Good) {
-            continue;
+        let finding = of_each.get_mut(&work.stored.id);
+        if let Some(finding) = finding.filter(|it| matches!(it.found, Found::Good)) {
+            finding.level = CheckLevel::Drill;
+            if context.cancel.is_cancelled() {
+                finding.found = Found::Interrupted;
+            } else {
+                let begun = Instant::now();
+                let drilled = one(context, &work, approved).await;
+                finding.duration += begun.elapsed();
+                settle(context, finding, drilled).await;
+            }
         }
-        finding.level = CheckLevel::Drill;
-        if context.cancel.is_cancelled() {
-            finding.found = Found::Interrupted;
-            continue;
-        }
-        let begun = Instant::now();
-        let drilled = one(context, &work, approved).await;
-        finding.duration += begun.elapsed();
-        settle(context, finding, drilled).await;
+        context.progress.through(work.stored.stored_size.0);
     }
 }
 

@@ -43,7 +43,11 @@ pub fn apply(context: &Context, plan: Approved<Work>) -> Report {
     let steps = plan.into_steps().into_iter().map(Step::into_parts);
     steps
         .map(|(row, work)| match work {
-            Some(work) if !context.cancel.is_cancelled() => one(context, row, work, &mut entered),
+            Some(work) if !context.cancel.is_cancelled() => {
+                let outcome = one(context, row, work, &mut entered);
+                outcome.tell(&*context.progress);
+                outcome
+            }
             _ => Outcome::rest(row),
         })
         .collect()

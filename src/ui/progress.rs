@@ -78,6 +78,7 @@ struct Bars {
 #[derive(Debug, Clone)]
 struct All {
     bar: ProgressBar,
+    is_shown: bool,
     bytes: Arc<AtomicU64>,
 }
 
@@ -103,12 +104,20 @@ impl Bars {
 
 impl Progress for Bars {
     fn task(&self, name: &str) -> Box<dyn Task> {
-        let all = self.all().clone();
         let bar = ProgressBar::new_spinner();
-        let bar = match &all {
-            Some(all) => self.drawn.insert_before(&all.bar, bar),
+        let mut all = self.all();
+        let bar = match &mut *all {
+            Some(all) => {
+                // Only now: what begins no item needs no bar for all of them.
+                if !std::mem::replace(&mut all.is_shown, true) {
+                    self.drawn.add(all.bar.clone());
+                    all.bar.enable_steady_tick(Duration::from_millis(200));
+                }
+                self.drawn.insert_before(&all.bar, bar)
+            }
             None => self.drawn.add(bar),
         };
+        let all = all.clone();
         bar.set_prefix(escape(name).into_owned());
         bar.enable_steady_tick(Duration::from_millis(200));
         Box::new(Bar {
@@ -125,21 +134,19 @@ impl Progress for Bars {
         }
         // One thing alone has a bar of its own.
         if things > 1 {
-            let bar = self.drawn.add(ProgressBar::new(things as u64));
+            let bar = ProgressBar::hidden();
+            bar.set_length(things as u64);
             bar.set_style(style("{pos} of {len}  [{bar:24}]  {msg}  {elapsed}"));
-            bar.enable_steady_tick(Duration::from_millis(200));
             *all = Some(All {
                 bar,
+                is_shown: false,
                 bytes: Arc::default(),
             });
         }
     }
 
     fn through(&self, _bytes: u64) {
-        // What is done inside of a thing may be told as well.
-        if let Some(All { bar, .. }) = &*self.all()
-            && bar.length().is_some_and(|of| bar.position() < of)
-        {
+        if let Some(All { bar, .. }) = &*self.all() {
             bar.inc(1);
             bar.set_style(style(
                 "{pos} of {len}  [{bar:24}]  {msg}  {elapsed}  {eta} left",

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 
-use incus_backup::testing::fake::Series;
+use incus_backup::testing::fake::{FakeCommand, Series};
 
 use crate::fake::World;
 use crate::lab::Ran;
@@ -57,6 +57,23 @@ fn a_unit_s_status_says_how_far_a_run_is() {
     assert_eq!(pruned.last().unwrap(), "STOPPING=1\nSTATUS=4 of 4 done");
     let listed = told(&world, 5, "all", &["list"]);
     assert_eq!(listed.last().unwrap(), "STOPPING=1");
+}
+
+/// What a drill consists of, such as a restore, is no thing of its own.
+#[test]
+fn a_drill_counts_once() {
+    let world = World::with_web(Series::Lts70, "dir");
+    let good = FakeCommand::default();
+    world.incus.state().commands.insert("true".into(), good);
+    told(&world, 1, "all", &["create", "--yes"]);
+    let drilled = told(&world, 2, "verify", &["--level", "drill", "--yes"]);
+    let counts: Vec<&str> = drilled
+        .iter()
+        .filter_map(|line| line.split("STATUS=").nth(1)?.split(" done").next())
+        .collect();
+    let checked = ["0 of 3", "1 of 3", "2 of 3", "3 of 3"];
+    assert_eq!(&counts[2..6], checked, "{drilled:?}");
+    assert_eq!(&counts[6..], ["0 of 1", "1 of 1", "1 of 1"], "{drilled:?}");
 }
 
 #[test]

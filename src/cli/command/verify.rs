@@ -63,7 +63,7 @@ pub(in crate::cli) async fn verify(context: &Context, args: Verify) -> Result<Ex
         CheckLevel::Quick | CheckLevel::Full => None,
     };
     let whole = check(context, &target, args.read_data_subset.clone()).await?;
-    context.service.expect(wanted.len());
+    context.progress.expect(wanted.len());
     let options = Options {
         level: args.level.min(CheckLevel::Full),
         parallel: args.parallel.unwrap_or_else(cores),
@@ -103,6 +103,7 @@ async fn drill_found(
         progress: context.progress.clone(),
         cancel: context.cancel.clone(),
     };
+    context.progress.expect(approved.works().count());
     drill::run(&run, approved, found).await;
 }
 
@@ -182,6 +183,7 @@ fn write(
     found: &[Finding],
 ) -> Result<(), CommandError> {
     context.done.note(tally(found));
+    context.progress.expect(0);
     let rows: Vec<FindingRow> = found.iter().map(FindingRow::of).collect();
     let view = View::stdout(args.rows.format, &context.terminal);
     let mut out = Output::new(io::stdout());
