@@ -16,7 +16,7 @@ use super::plan::{Work, wishes};
 use super::request::Options;
 use crate::incus::{BackOff, Client, Exportable, Instance, InstanceSnapshot, Pool};
 use crate::model::{Method, Owner, RunId, SourceName};
-use crate::plan::{Approved, Failure, Outcome, Report, Row, shared_out};
+use crate::plan::{Approved, Failure, Outcome, Pace, Report, Row, each_step_at};
 use crate::progress::{Cancel, Progress, Task};
 use crate::target::{Stored, Target};
 use crate::temporary::{GuardProgram, InstanceAt, Pause};
@@ -96,6 +96,15 @@ impl Context {
         }
     }
 
+    /// How its steps are done.
+    pub(super) fn pace(&self) -> Pace<'_> {
+        Pace {
+            parallel: self.options.parallel,
+            progress: &*self.progress,
+            cancel: &self.cancel,
+        }
+    }
+
     /// The number of the next temporary object.
     pub(super) fn next_number(&self) -> usize {
         self.pausing.next.fetch_add(1, Ordering::Relaxed)
@@ -145,28 +154,16 @@ impl std::fmt::Debug for Context {
 
 /// Backs up what the plan names. One that fails does not stop the others.
 pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
-    let done = plan.into_steps().into_iter().map(|step| {
-        let (row, work) = step.into_parts();
-        let place = work.as_ref().map(|work| work.location.clone());
-        let done = async move {
-            match work {
-                Some(work) if !context.cancel.is_cancelled() => one(context, row, &work).await,
-                _ => Outcome::rest(row),
-            }
-        };
-        (place, done)
-    });
-    let done = shared_out(done.collect(), context.options.parallel).await;
-    done.into_iter().collect()
+    let one = |row, work| async move { one(context, row, &work).await };
+    let place = |work: &Work| Some(work.location.clone());
+    each_step_at(plan.into_steps(), context.pace(), place, one).await
 }
 
 async fn one(context: &Context, row: Row, work: &Work) -> Outcome {
     let _turn = context.turn().await;
     let begun = Instant::now();
     let task = context.progress.task(work.name.as_str());
-    let outcome = outcome(row, back_up(context, work, &*task).await, begun);
-    outcome.tell(&*context.progress);
-    outcome
+    outcome(row, back_up(context, work, &*task).await, begun)
 }
 
 /// What became of a row that was to be stored.

@@ -9,32 +9,56 @@ use tokio::sync::Semaphore;
 use super::{Outcome, Report, Row, Step};
 use crate::progress::{Cancel, Progress};
 
-/// Does the steps, so many at a time. One that fails does not stop the others; none begins once the run
-/// is cancelled.
+/// How the steps of a plan are done.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace<'a> {
+    /// So many at a time.
+    pub parallel: NonZeroUsize,
+    /// Who is told of each that is through.
+    pub progress: &'a dyn Progress,
+    /// Who may stop it: then none begins any more.
+    pub cancel: &'a Cancel,
+}
+
+/// Does the steps. One that fails does not stop the others.
 pub async fn each_step<W, F: Future<Output = Outcome>>(
     steps: Vec<Step<W>>,
-    parallel: NonZeroUsize,
-    (progress, cancel): (&dyn Progress, &Cancel),
+    pace: Pace<'_>,
+    one: impl Fn(Row, W) -> F,
+) -> Report {
+    each_step_at(steps, pace, |_| None, one).await
+}
+
+/// The same of steps at several places, as [`shared_out`] has them.
+pub async fn each_step_at<W, F: Future<Output = Outcome>>(
+    steps: Vec<Step<W>>,
+    pace: Pace<'_>,
+    at: impl Fn(&W) -> Option<String>,
     one: impl Fn(Row, W) -> F,
 ) -> Report {
     let one = &one;
-    let outcomes = steps.into_iter().map(|step| async move {
-        match step.into_parts() {
-            (row, Some(work)) if !cancel.is_cancelled() => {
-                let outcome = one(row, work).await;
-                outcome.tell(progress);
-                outcome
+    let steps = steps.into_iter().map(|step| {
+        let at = step.work_of().and_then(&at);
+        let done = async move {
+            match step.into_parts() {
+                (row, Some(work)) if !pace.cancel.is_cancelled() => {
+                    let outcome = one(row, work).await;
+                    outcome.tell(pace.progress);
+                    outcome
+                }
+                (row, _) => Outcome::rest(row),
             }
-            (row, _) => Outcome::rest(row),
-        }
+        };
+        (at, done)
     });
-    in_order(outcomes, parallel).await.into_iter().collect()
+    let outcomes = shared_out(steps.collect(), pace.parallel).await;
+    outcomes.into_iter().collect()
 }
 
 /// Waits for all of them, so many at a time, and gives what they gave in the order in which they stand.
 ///
 /// The next one begins as soon as any has ended: a slow one keeps none of the others waiting.
-pub async fn in_order<F: Future>(
+async fn in_order<F: Future>(
     work: impl IntoIterator<Item = F>,
     parallel: NonZeroUsize,
 ) -> Vec<F::Output> {

@@ -15,7 +15,7 @@ use super::request::Options;
 use crate::archive::{Contents, Pass, Placement};
 use crate::incus::{Client, Exportable, Import, ImportContent};
 use crate::model::{InstanceName, Owner, RunId};
-use crate::plan::{Approved, Failure, Outcome, Report, Row, each_step};
+use crate::plan::{Approved, Failure, Outcome, Pace, Report, Row, each_step};
 use crate::progress::{Cancel, Progress, Task};
 use crate::target::{Stored, Target};
 use crate::temporary::{Mark, Role, rename, unmark};
@@ -39,6 +39,17 @@ pub struct Context {
     pub cancel: Cancel,
 }
 
+impl Context {
+    /// How its steps are done.
+    pub(super) fn pace(&self) -> Pace<'_> {
+        Pace {
+            parallel: self.options.parallel,
+            progress: &*self.progress,
+            cancel: &self.cancel,
+        }
+    }
+}
+
 impl std::fmt::Debug for Context {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Context")
@@ -57,13 +68,7 @@ pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
         permits: Permits::of(&steps),
     };
     let one = |row, work| one(context, row, work, &shared);
-    let report = each_step(
-        steps,
-        context.options.parallel,
-        (&*context.progress, &context.cancel),
-        one,
-    )
-    .await;
+    let report = each_step(steps, context.pace(), one).await;
     shared.profiles.delete_unused(context).await;
     report
 }

@@ -24,13 +24,7 @@ pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
         let task = context.progress.task(&row.subject());
         outcome(row, back_up(context, &work, &*task).await, begun)
     };
-    each_step(
-        plan.into_steps(),
-        context.options.parallel,
-        (&*context.progress, &context.cancel),
-        one,
-    )
-    .await
+    each_step(plan.into_steps(), context.pace(), one).await
 }
 
 async fn back_up(context: &Context, work: &Work, task: &dyn Task) -> Result<Stored, BackupError> {

@@ -29,13 +29,7 @@ pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
         .collect();
     let holders = &holders;
     let one = |row, work| async move { one(context, row, &work, holders).await };
-    each_step(
-        plan.into_steps(),
-        context.options.parallel,
-        (&*context.progress, &context.cancel),
-        one,
-    )
-    .await
+    each_step(plan.into_steps(), context.pace(), one).await
 }
 
 /// What became of an image.

@@ -21,13 +21,7 @@ use crate::temporary::InstanceAt;
 /// Backs up what the plan names. One that fails does not stop the others.
 pub async fn apply_volumes(context: &Context, plan: Approved<VolumeWork>) -> Report {
     let one = |row, work| async move { one(context, row, &work).await };
-    each_step(
-        plan.into_steps(),
-        context.options.parallel,
-        (&*context.progress, &context.cancel),
-        one,
-    )
-    .await
+    each_step(plan.into_steps(), context.pace(), one).await
 }
 
 async fn one(context: &Context, row: Row, work: &VolumeWork) -> Outcome {

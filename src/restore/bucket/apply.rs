@@ -15,13 +15,7 @@ use crate::temporary::owned_name;
 /// Restores what the plan names. One that fails does not stop the others.
 pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
     let one = |row, work| one(context, row, work);
-    each_step(
-        plan.into_steps(),
-        context.options.parallel,
-        (&*context.progress, &context.cancel),
-        one,
-    )
-    .await
+    each_step(plan.into_steps(), context.pace(), one).await
 }
 
 async fn one(context: &Context, row: Row, work: Work) -> Outcome {

@@ -22,13 +22,7 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Restores what the plan names. One that fails does not stop the others.
 pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
     let one = |row, work| async move { one(context, row, &work).await };
-    each_step(
-        plan.into_steps(),
-        context.options.parallel,
-        (&*context.progress, &context.cancel),
-        one,
-    )
-    .await
+    each_step(plan.into_steps(), context.pace(), one).await
 }
 
 async fn one(context: &Context, row: Row, work: &Work) -> Outcome {
@@ -108,7 +102,9 @@ async fn bring(
 ) -> Result<(), RestoreError> {
     let mut opened = Some(opened);
     let mut again = BackOff::new();
-    for left in (0..TRIES).rev() {
+    let mut left = TRIES;
+    loop {
+        left -= 1;
         let sent = match opened.take() {
             Some(opened) => opened,
             None => open(context, work).await?.0,
@@ -129,7 +125,6 @@ async fn bring(
         again.wait().await;
         tracing::debug!(%error, image = %work.content, "sending it again");
     }
-    Err(RestoreError::Worker)
 }
 
 /// Whether an image is there that was sent before, although the server did not say so. Where it has all of

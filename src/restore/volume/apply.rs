@@ -25,13 +25,7 @@ pub async fn apply_volumes(context: &Context, plan: Approved<VolumeWork>) -> Rep
     let swaps = Swaps::default();
     let swaps = &swaps;
     let one = |row, work| async move { one(context, row, &work, swaps).await };
-    each_step(
-        plan.into_steps(),
-        context.options.parallel,
-        (&*context.progress, &context.cancel),
-        one,
-    )
-    .await
+    each_step(plan.into_steps(), context.pace(), one).await
 }
 
 /// What the replacements of a run share.
