@@ -3,9 +3,9 @@
 use crate::target::{State, Stored};
 
 /// The newest complete one of some versions of one resource.
-pub fn newest_complete(versions: &[Stored]) -> Option<&Stored> {
+pub fn newest_complete<'a>(versions: impl IntoIterator<Item = &'a Stored>) -> Option<&'a Stored> {
     versions
-        .iter()
+        .into_iter()
         .filter(|stored| stored.state == State::Complete)
         .max_by_key(|stored| stored.id.version)
 }

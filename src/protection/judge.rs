@@ -66,7 +66,11 @@ pub fn wanted<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Vec<Wanted> {
 }
 
 /// The verdict on each resource, in their order; `stored` is what the target holds of the server.
-pub fn judge(wanted: &[Wanted], stored: &[Stored], rule: Rule) -> Vec<Protection> {
+pub fn judge<'a>(
+    wanted: &[Wanted],
+    stored: impl IntoIterator<Item = &'a Stored>,
+    rule: Rule,
+) -> Vec<Protection> {
     let of_each = grouped(stored, |version| &version.id.resource);
     let one = |wanted: &Wanted| {
         let versions = of_each.get(&wanted.resource);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::facts::Facts;
+use crate::list::newest_complete;
 use crate::model::{CheckLevel, Consistency, Kind, ResourceId, SourceName};
 use crate::protection::{Wanted, judge};
 use crate::target::{State, Stored, grouped};
@@ -97,9 +98,8 @@ fn judged_one<'a>(facts: &'a Facts, source: &SourceName, stored: &[&'a Stored]) 
             (known(of_each.keys().copied()), Some(why))
         }
     };
-    let copies: Vec<Stored> = stored.iter().map(|stored| (*stored).clone()).collect();
     let mut standings: BTreeMap<ResourceId, Standing> = BTreeMap::new();
-    for verdict in judge(&wanted, &copies, facts.rule) {
+    for verdict in judge(&wanted, stored.iter().copied(), facts.rule) {
         let standing = verdict.lack.map_or(Standing::Protected, Standing::Lacking);
         standings.insert(verdict.resource, standing);
     }
@@ -147,7 +147,7 @@ fn line<'a>(resource: ResourceId, standing: Standing, versions: &[&'a Stored]) -
         let complete = versions.iter().filter(|it| it.state == State::Complete);
         complete.copied()
     };
-    let newest = complete().max_by_key(|stored| stored.id.version);
+    let newest = newest_complete(versions.iter().copied());
     let passed = |fits: fn(CheckLevel) -> bool| {
         let each = complete().filter_map(|stored| {
             let checks = stored.checks.iter();

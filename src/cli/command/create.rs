@@ -18,7 +18,7 @@ use crate::incus::Client;
 use crate::list::newest_complete;
 use crate::model::{InstanceName, Kind, ProjectName, ResourceId, SourceName};
 use crate::plan::{Plan, Report};
-use crate::target::{Filter, Stored, TargetError};
+use crate::target::{Filter, Stored, TargetError, grouped};
 
 /// Backs instances up.
 pub(in crate::cli) async fn create(context: &Context, args: Create) -> Result<Exit, CommandError> {
@@ -160,25 +160,21 @@ pub(super) async fn known(
     let read = move || Ok::<_, TargetError>((target.versions(&filter)?, target.free_space()?));
     let (stored, free) = blocking(read).await??;
     Ok(TargetFacts {
-        newest: sizes(stored),
+        newest: sizes(&stored),
         free,
     })
 }
 
 /// How large the newest complete version of each resource is.
-pub(super) fn sizes(stored: Vec<Stored>) -> BTreeMap<ResourceId, Sizes> {
-    let mut of_each: BTreeMap<ResourceId, Vec<Stored>> = BTreeMap::new();
-    for version in stored {
-        of_each
-            .entry(version.id.resource.clone())
-            .or_default()
-            .push(version);
-    }
+pub(super) fn sizes<'a>(
+    stored: impl IntoIterator<Item = &'a Stored>,
+) -> BTreeMap<ResourceId, Sizes> {
+    let of_each = grouped(stored, |version| &version.id.resource);
     let newest = of_each.into_iter().filter_map(|(id, versions)| {
         let Stored {
             size, stored_size, ..
-        } = *newest_complete(&versions)?;
-        Some((id, Sizes { size, stored_size }))
+        } = *newest_complete(versions)?;
+        Some((id.clone(), Sizes { size, stored_size }))
     });
     newest.collect()
 }

@@ -87,13 +87,13 @@ pub(in crate::cli::command) async fn protection(
 
 /// What there should be backups of: what a backup of the whole server would back up. Images are left
 /// out, for they can be had again, and so is the configuration where this client may not read it.
-pub(super) async fn wanted_of(
+pub(super) async fn wanted_of<'a>(
     client: &Client,
-    stored: &[Stored],
+    stored: impl IntoIterator<Item = &'a Stored>,
 ) -> Result<Vec<Wanted>, CommandError> {
     let options = options();
     let facts = TargetFacts {
-        newest: sizes(stored.to_vec()),
+        newest: sizes(stored),
         free: None,
     };
     let mut rows: Vec<Row> = Vec::new();

@@ -158,8 +158,7 @@ async fn ask(
         let client = context.connect(config, remote).await?;
         let source = source_of(&client, remote)?.name;
         let own = stored.iter().filter(|it| it.id.source == source);
-        let own: Vec<Stored> = own.cloned().collect();
-        let wanted = wanted_of(&client, &own).await?;
+        let wanted = wanted_of(&client, own).await?;
         Ok::<_, CommandError>((source, wanted))
     };
     let from = args.source.from.as_ref();

@@ -107,7 +107,7 @@ fn latest(stored: Vec<Stored>) -> Vec<Stored> {
         let key = (version.id.source.clone(), version.id.resource.clone());
         of_each.entry(key).or_default().push(version);
     }
-    let newest = of_each.values().filter_map(|all| newest_complete(all));
+    let newest = of_each.values().filter_map(newest_complete);
     newest.cloned().collect()
 }
 

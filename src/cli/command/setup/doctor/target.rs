@@ -114,7 +114,7 @@ async fn look_inside(
                 source: Some(source.clone()),
                 ..Filter::default()
             };
-            let newest = sizes(reader.versions(&filter)?);
+            let newest = sizes(&reader.versions(&filter)?);
             need += newest
                 .values()
                 .map(|sizes| sizes.stored_size.0)
