@@ -146,8 +146,11 @@ fn tls_hint(error: &TlsError, remote: &RemoteName) -> Option<String> {
              `clientcerts/{remote}.crt` and `clientcerts/{remote}.key` may hold for this remote alone"
         )),
         TlsError::Password { .. } => Some("run it again, and give its password".to_owned()),
-        TlsError::Protection { path, how } if how.starts_with("OPENSSH") => Some(format!(
-            "`ssh-keygen -p -m PEM -f {}` writes it anew, as OpenSSL and `incus` understand it",
+        TlsError::Protection { how, .. } if how.starts_with("OpenSSH's kind") => {
+            Some("use a key of ECDSA (P-256 or P-384), Ed25519 or RSA".to_owned())
+        }
+        TlsError::Protection { path, how } if how.starts_with("OpenSSH") => Some(format!(
+            "`ssh-keygen -p -Z aes256-ctr -f {}` writes it anew",
             path.display()
         )),
         TlsError::Protection { path, .. } => Some(format!(

@@ -34,6 +34,7 @@ mod login;
 mod member;
 mod multipart;
 mod object;
+mod openssh;
 mod operation;
 mod pem;
 mod request;

@@ -3,8 +3,7 @@
 //! # Design
 //!
 //! `incus` opens what Go's `x509.DecryptPEMBlock` does (`Proc-Type: 4,ENCRYPTED`) and keys of OpenSSH,
-//! but not PKCS#8, which is what OpenSSL makes today. Here PKCS#8 and the former are opened; not keys
-//! of OpenSSH, whose crate brings as many packages again for what `ssh-keygen -p -m PEM` converts.
+//! but not PKCS#8, which is what OpenSSL makes today. Here all three are opened.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -15,6 +14,7 @@ use rustls::pki_types::PrivateKeyDer;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
 
+use super::openssh::OpensshKey;
 use crate::model::Secret;
 
 /// The first private key of a file.
@@ -30,17 +30,17 @@ pub(super) enum KeyFile {
 
 /// A key that needs a password.
 #[derive(Debug)]
-pub(super) struct LockedKey {
-    bytes: Vec<u8>,
-    how: Lock,
-}
+pub(super) struct LockedKey(Lock);
 
 #[derive(Debug)]
 enum Lock {
     /// PKCS#8 says by itself how it is protected.
-    Pkcs8,
+    Pkcs8(Vec<u8>),
+    /// So does OpenSSH.
+    Openssh(OpensshKey),
     /// A cipher with an initial vector, and what is inside.
     Legacy {
+        bytes: Vec<u8>,
         cipher: Cipher,
         vector: Vec<u8>,
         form: Form,
@@ -107,10 +107,10 @@ impl KeyFile {
     pub(super) fn parse(pem: &str) -> Option<Self> {
         let block = Block::find(pem, "PRIVATE KEY")?;
         if block.label == "ENCRYPTED PRIVATE KEY" {
-            return Some(Self::Locked(LockedKey {
-                bytes: block.bytes,
-                how: Lock::Pkcs8,
-            }));
+            return Some(Self::Locked(LockedKey(Lock::Pkcs8(block.bytes))));
+        }
+        if block.label == "OPENSSH PRIVATE KEY" {
+            return Self::of_openssh(&block.bytes);
         }
         let Some(form) = Form::of_label(block.label) else {
             return Some(Self::Unknown(block.label.to_owned()));
@@ -122,14 +122,23 @@ impl KeyFile {
         let Some((cipher, vector)) = Cipher::parse(how) else {
             return Some(Self::Unknown(how.to_owned()));
         };
-        Some(Self::Locked(LockedKey {
+        Some(Self::Locked(LockedKey(Lock::Legacy {
             bytes: block.bytes,
-            how: Lock::Legacy {
-                cipher,
-                vector,
-                form,
-            },
-        }))
+            cipher,
+            vector,
+            form,
+        })))
+    }
+
+    fn of_openssh(bytes: &[u8]) -> Option<Self> {
+        Some(match OpensshKey::parse(bytes)? {
+            Ok(key) if key.is_open() => {
+                let (form, der) = key.open(&[]).ok()?;
+                Self::Open(form.key(der.reveal().to_vec()))
+            }
+            Ok(key) => Self::Locked(LockedKey(Lock::Openssh(key))),
+            Err(how) => Self::Unknown(how),
+        })
     }
 }
 
@@ -137,14 +146,16 @@ impl LockedKey {
     /// Opens it.
     pub(super) fn open(&self, password: &Secret) -> Result<(Form, Secret), NotOpened> {
         let password = password.reveal();
-        let (form, der) = match &self.how {
-            Lock::Pkcs8 => (Form::Pkcs8, pkcs8(&self.bytes, password)?),
+        let (form, der) = match &self.0 {
+            Lock::Pkcs8(bytes) => (Form::Pkcs8, pkcs8(bytes, password)?),
+            Lock::Openssh(key) => key.open(password)?,
             Lock::Legacy {
+                bytes,
                 cipher,
                 vector,
                 form,
             } => {
-                let der = cipher.decrypt(&self.bytes, vector, password);
+                let der = cipher.decrypt(bytes, vector, password);
                 (*form, der.ok_or(NotOpened::Wrong)?)
             }
         };
@@ -304,7 +315,9 @@ mod tests {
     #[case::pkcs8(fixture!("pkcs8"), Form::Pkcs8)]
     #[case::pkcs8_scrypt(fixture!("pkcs8-scrypt"), Form::Pkcs8)]
     #[case::pkcs8_old(fixture!("pkcs8-des3"), Form::Pkcs8)]
-    fn what_openssl_protects_is_opened_by_its_password_alone(
+    #[case::openssh(fixture!("openssh"), Form::Sec1)]
+    #[case::openssh_cbc(fixture!("openssh-cbc"), Form::Sec1)]
+    fn what_openssl_and_openssh_protect_is_opened_by_its_password_alone(
         #[case] pem: &str,
         #[case] form: Form,
     ) {
@@ -316,14 +329,30 @@ mod tests {
         assert_eq!(opened(pem, "").unwrap_err(), NotOpened::Wrong);
     }
 
+    #[rstest]
+    #[case::rsa(fixture!("rsa-aes256"), Form::Pkcs1)]
+    #[case::openssh_rsa(fixture!("openssh-rsa"), Form::Pkcs1)]
+    #[case::openssh_p256(fixture!("openssh-p256"), Form::Sec1)]
+    #[case::openssh_ed25519(fixture!("openssh-ed25519"), Form::Pkcs8)]
+    fn keys_of_other_kinds_are_opened(#[case] pem: &str, #[case] form: Form) {
+        // What TLS cannot sign with would be a wrong password.
+        assert_eq!(opened(pem, "secret").unwrap().0, form);
+        assert_eq!(opened(pem, "Secret").unwrap_err(), NotOpened::Wrong);
+    }
+
     #[test]
-    fn keys_of_rsa_are_opened() {
-        let (form, _) = opened(fixture!("rsa-aes256"), "secret").unwrap();
-        assert_eq!(form, Form::Pkcs1);
+    fn a_key_of_openssh_without_a_password_is_open() {
+        match KeyFile::parse(fixture!("openssh-open")).unwrap() {
+            KeyFile::Open(PrivateKeyDer::Sec1(key)) => {
+                assert_eq!(key.secret_sec1_der()[8..56], number());
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     #[rstest]
-    #[case::openssh(fixture!("openssh"), "OPENSSH PRIVATE KEY")]
+    #[case::cipher(fixture!("openssh-chacha"), "OpenSSH's cipher chacha20-poly1305@openssh.com")]
+    #[case::kind(fixture!("openssh-p521"), "OpenSSH's kind ecdsa-sha2-nistp521")]
     #[case::single_des(
         "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\
          DEK-Info: DES-CBC,0011223344556677\n\nAAAA\n-----END RSA PRIVATE KEY-----\n",
@@ -353,7 +382,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_damaged_file_opens_nothing_and_ends_nothing(at in 40usize..400, byte in 32u8..127) {
-            for pem in [fixture!("ec-aes256"), fixture!("ec-des3")] {
+            for pem in [fixture!("ec-aes256"), fixture!("ec-des3"), fixture!("openssh-open")] {
                 let mut bytes = pem.as_bytes().to_vec();
                 let at = at.min(bytes.len() - 1);
                 bytes[at] = byte;

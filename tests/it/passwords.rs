@@ -16,6 +16,9 @@ const PLAIN: &str = include_str!("fixtures/keys/plain-pkcs8.pem");
 const PKCS8: &str = include_str!("fixtures/keys/pkcs8.pem");
 const LEGACY: &str = include_str!("fixtures/keys/ec-aes256.pem");
 const OPENSSH: &str = include_str!("fixtures/keys/openssh.pem");
+const OPEN: &str = include_str!("fixtures/keys/openssh-open.pem");
+const CHACHA: &str = include_str!("fixtures/keys/openssh-chacha.pem");
+const P521: &str = include_str!("fixtures/keys/openssh-p521.pem");
 
 /// A certificate of the fixtures' key.
 fn client() -> Pair {
@@ -45,6 +48,7 @@ fn told(mut command: Command, conf: &Path) -> Command {
 #[rstest]
 #[case::pkcs8(PKCS8)]
 #[case::legacy(LEGACY)]
+#[case::openssh(OPENSSH)]
 fn a_password_is_asked_for_once_on_the_terminal_and_not_shown(#[case] key: &str) {
     let world = World::with_web(Series::Lts70, "zfs");
     let conf = conf(&world, key);
@@ -60,6 +64,14 @@ fn a_password_is_asked_for_once_on_the_terminal_and_not_shown(#[case] key: &str)
     let question = format!("Password of `{}/client.key`: \r\n", conf.display());
     assert_eq!(terminal.said(), question);
     assert_eq!(world.versions(), 1);
+}
+
+#[test]
+fn a_key_of_openssh_without_a_password_is_used_without_a_question() {
+    let world = World::with_web(Series::Lts70, "zfs");
+    let conf = conf(&world, OPEN);
+    let run = told(world.command(&["create", "web", "--yes"]), &conf).output();
+    Ran::of(&run.unwrap()).exits(0);
 }
 
 #[test]
@@ -115,19 +127,33 @@ fn ctrl_c_at_the_question_ends_the_command_and_leaves_the_terminal_as_it_was() {
     assert!(terminal.echoes());
 }
 
-#[test]
-fn a_key_of_openssh_is_refused_with_the_command_that_converts_it() {
+#[rstest]
+#[case::cipher(
+    CHACHA,
+    "OpenSSH's cipher chacha20-poly1305@openssh.com",
+    "`ssh-keygen -p -Z aes256-ctr -f "
+)]
+#[case::kind(
+    P521,
+    "OpenSSH's kind ecdsa-sha2-nistp521",
+    "use a key of ECDSA (P-256 or P-384)"
+)]
+fn a_key_that_cannot_be_used_is_refused_with_what_helps(
+    #[case] key: &str,
+    #[case] how: &str,
+    #[case] hint: &str,
+) {
     let world = World::with_web(Series::Lts70, "zfs");
-    let conf = conf(&world, OPENSSH);
+    let conf = conf(&world, key);
     let run = told(world.command(&["create", "web", "--yes"]), &conf).output();
     let ran = Ran::of(&run.unwrap()).exits(1);
-    let how = "is protected in a way that is not supported (`OPENSSH PRIVATE KEY`)";
-    assert!(ran.stderr.contains(how), "{}", ran.stderr);
-    let hint = format!(
-        "hint: `ssh-keygen -p -m PEM -f {}/client.key`",
-        conf.display()
+    let how = format!("is protected in a way that is not supported (`{how}`)");
+    assert!(ran.stderr.contains(&how), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains(&format!("hint: {hint}")),
+        "{}",
+        ran.stderr
     );
-    assert!(ran.stderr.contains(&hint), "{}", ran.stderr);
 }
 
 #[test]
