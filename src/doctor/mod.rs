@@ -8,5 +8,5 @@ mod server;
 mod target;
 
 pub use finding::{Check, Finding, Verdict};
-pub use server::{ServerFacts, server};
+pub use server::{ProjectRights, ServerFacts, server};
 pub use target::{left_over_on_server, left_over_on_target, locks, protection, restic, room};

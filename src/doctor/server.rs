@@ -25,8 +25,21 @@ pub struct ServerFacts {
     pub takes_volatile_keys: bool,
     /// The projects that this client sees.
     pub projects: Vec<Project>,
+    /// What this client may do in each of them, where the server decides that by itself.
+    pub rights: Vec<ProjectRights>,
     /// What its clock said, and what this machine's said then.
     pub clocks: Option<(Timestamp, Timestamp)>,
+}
+
+/// What a client may do in a project.
+#[derive(Debug, Clone)]
+pub struct ProjectRights {
+    /// The project.
+    pub project: String,
+    /// Whether it may back up an instance, where there is one to ask for.
+    pub back_up: Option<bool>,
+    /// Whether it may restore instances.
+    pub restore: bool,
 }
 
 /// What an extension is for.
@@ -43,6 +56,7 @@ const TOLERANCE: u64 = 60;
 /// What there is to say of a server.
 pub fn server(facts: &ServerFacts) -> Vec<Finding> {
     let mut findings = vec![rights(facts)];
+    findings.extend(facts.rights.iter().map(|it| rights_to(it, facts)));
     findings.extend(projects(facts));
     findings.push(features(facts));
     findings.extend(clock(facts));
@@ -64,21 +78,19 @@ fn rights(facts: &ServerFacts) -> Finding {
             "on the server: incus config trust edit FINGERPRINT, and add a project to `projects`",
         );
     }
+    if facts.method == "oidc" {
+        let text = format!(
+            "this client is known by its login, and sees {}; the configuration of the server, drills and \
+             new projects need an administrator",
+            in_words(&names)
+        );
+        return Finding::new(Note, about, text);
+    }
     let who = if facts.own_project {
         "a member of the group `incus`"
     } else {
         "restricted"
     };
-    if facts.method == "oidc" {
-        // The server decides each thing by itself, and says nothing beforehand.
-        let text = format!(
-            "this client sees {}; whether it may back up and restore there is decided by the server, \
-             whose refusals name the right that is lacking; the configuration of the server, drills \
-             and new projects need an administrator",
-            in_words(&names)
-        );
-        return Finding::new(Note, about, text);
-    }
     let open: Vec<&str> = facts
         .projects
         .iter()
@@ -97,6 +109,35 @@ fn rights(facts: &ServerFacts) -> Finding {
          administrator"
     );
     Finding::new(Note, about, text)
+}
+
+/// What a client may do in a project, with the names of the rights that it lacks.
+fn rights_to(rights: &ProjectRights, facts: &ServerFacts) -> Finding {
+    let subject = format!("{}: project {}", facts.remote, rights.project);
+    let about = (Check::Rights, subject.as_str());
+    let (backs_up, restores) = (rights.back_up != Some(false), rights.restore);
+    let (verdict, text) = match (backs_up, restores) {
+        (true, true) => {
+            let text = "instances of it can be backed up and restored";
+            return Finding::new(Fine, about, text);
+        }
+        (true, false) => (
+            Note,
+            "nothing can be restored into it: this client lacks `can_create_instances`",
+        ),
+        (false, true) => (
+            Problem,
+            "its instances cannot be backed up: this client lacks `can_manage_backups`",
+        ),
+        (false, false) => (
+            Problem,
+            "this client may only look: to back instances up it lacks `can_manage_backups`, to restore \
+             them `can_create_instances`",
+        ),
+    };
+    Finding::new(verdict, about, text).mend(
+        "on the server: make it an `operator` of the project, or allow that in `authorization.scriptlet`",
+    )
 }
 
 /// Whether a project lets nobody back anything up.
@@ -227,6 +268,7 @@ mod tests {
             own_project: false,
             takes_volatile_keys: false,
             projects: projects.iter().map(project).collect(),
+            rights: Vec::new(),
             clocks: None,
         }
     }
@@ -263,6 +305,34 @@ mod tests {
     }
 
     #[rstest]
+    #[case::operator(Some(true), true, Fine, "can be backed up and restored")]
+    #[case::of_nothing_yet(None, true, Fine, "can be backed up and restored")]
+    #[case::backs_up_alone(Some(true), false, Note, "lacks `can_create_instances`")]
+    #[case::restores_alone(Some(false), true, Problem, "lacks `can_manage_backups`")]
+    #[case::viewer(Some(false), false, Problem, "may only look")]
+    fn who_logs_in_is_told_which_rights_are_lacking(
+        #[case] back_up: Option<bool>,
+        #[case] restore: bool,
+        #[case] verdict: Verdict,
+        #[case] text: &str,
+    ) {
+        let mut facts = facts(&[("shop", &[])]);
+        (facts.administrator, facts.method) = (false, "oidc".into());
+        facts.rights = vec![ProjectRights {
+            project: "shop".into(),
+            back_up,
+            restore,
+        }];
+        let found = &server(&facts)[1];
+        assert_eq!(
+            (found.verdict, found.subject.as_str()),
+            (verdict, "prod: project shop")
+        );
+        assert!(found.message.contains(text), "{found:?}");
+        assert_eq!(found.remedy.is_some(), verdict != Fine);
+    }
+
+    #[rstest]
     #[case::by_certificate(
         "tls",
         false,
@@ -276,7 +346,7 @@ mod tests {
     #[case::by_oidc(
         "oidc",
         false,
-        "this client sees project `user-7`; whether it may back up and"
+        "this client is known by its login, and sees project `user-7`; the"
     )]
     fn who_may_do_nothing_is_told_who_can_change_that(
         #[case] method: &str,

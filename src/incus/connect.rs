@@ -64,17 +64,20 @@ impl Client {
 
     async fn greeted(mut self, name: &RemoteName, address: &str) -> Result<Self, ConnectError> {
         let remote = name.clone();
-        let server = self.read_server().await.map_err(|cause| match cause {
+        let failed = |cause| match cause {
             Error::Login { cause, .. } => ConnectError::Login {
-                remote,
+                remote: remote.clone(),
                 cause: *cause,
             },
-            cause => unreached(remote, address, cause),
-        })?;
-        if !server.trusted {
+            cause => unreached(remote.clone(), address, cause),
+        };
+        self.server = self.read_server().await.map_err(failed)?;
+        if !self.server.trusted {
             return Err(ConnectError::Untrusted(name.clone()));
         }
-        self.server = server;
+        if self.server.administrator && self.server.is_judged_apart() {
+            self.server.administrator = self.may_edit_server().await.map_err(failed)?;
+        }
         Ok(self)
     }
 }

@@ -38,6 +38,7 @@ mod openssh;
 mod operation;
 mod pem;
 mod request;
+mod right;
 mod server;
 mod throttle;
 mod tls;

@@ -211,7 +211,7 @@ impl Client {
     }
 
     /// Exchanges, and does not wait for ever where something is only read.
-    async fn exchange_in_time(
+    pub(super) async fn exchange_in_time(
         &self,
         request: &Request,
     ) -> Result<(Envelope, Option<String>), Error> {

@@ -1,11 +1,15 @@
 //! A real Incus daemon of a test's own, in a network namespace of its own: what it holds is what the
 //! test put there, and two of them can have the same bridges and addresses.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tempfile::TempDir;
 
 use crate::lab::{Ran, command, kill, unique, until, variable};
@@ -54,7 +58,7 @@ impl Daemon {
             "ip",
             &["netns", "exec", &namespace, "ip", "link", "set", "lo", "up"],
         );
-        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let log = File::create(folder.path().join("log")).unwrap();
         let child = command("unshare")
             .args(["--mount", "sh", "-euc", ENTER, "sh"])
             .args([folder.path().join("cgroup").to_str().unwrap(), &namespace])
@@ -132,6 +136,18 @@ impl Daemon {
             }
             assert_eq!(ran.code, Some(0), "incus {line}: {}", ran.stderr);
         }
+    }
+
+    /// A socket that listens on the loopback of the daemon's network.
+    pub fn listen(&self) -> TcpListener {
+        let network = File::open(Path::new("/run/netns").join(&self.namespace)).unwrap();
+        let inside = move || {
+            let kind = Some(LinkNameSpaceType::Network);
+            move_into_link_name_space(network.as_fd(), kind).unwrap();
+            TcpListener::bind("127.0.0.1:0").unwrap()
+        };
+        // A thread of its own: there is no way back for one that has entered a namespace.
+        std::thread::spawn(inside).join().unwrap()
     }
 
     /// An object of the API.

@@ -1,10 +1,7 @@
 //! Logins by OIDC: the tokens of the client are used, renewed at their issuer, and stored.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 
 use incus_backup::testing::fake::{Fault, Series};
 use serde_json::{Value, json};
@@ -12,93 +9,8 @@ use serde_json::{Value, json};
 use crate::fake::World;
 use crate::faults_volumes::Operation;
 use crate::https::{Front, Pair, configuration};
+use crate::issuer::Issuer;
 use crate::lab::{Ran, kill, until};
-
-/// An issuer on loopback, which takes each refresh token once.
-struct Issuer {
-    url: String,
-    state: Arc<Mutex<State>>,
-}
-
-#[derive(Default)]
-struct State {
-    /// The refresh token that is taken.
-    refresh: String,
-    /// What it gives instead.
-    given: Value,
-    /// The forms that were sent.
-    forms: Vec<String>,
-}
-
-impl Issuer {
-    fn start(refresh: &str, given: Value) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let state = Arc::new(Mutex::new(State {
-            refresh: refresh.to_owned(),
-            given,
-            forms: Vec::new(),
-        }));
-        let (own, shared) = (url.clone(), state.clone());
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                answer(&stream, &own, &shared);
-            }
-        });
-        Self { url, state }
-    }
-
-    fn forms(&self) -> Vec<String> {
-        self.state.lock().unwrap().forms.clone()
-    }
-}
-
-fn answer(mut stream: &std::net::TcpStream, own: &str, state: &Mutex<State>) {
-    let mut reader = BufReader::new(stream);
-    let mut first = String::new();
-    reader.read_line(&mut first).unwrap();
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        if line.trim().is_empty() {
-            break;
-        }
-        let line = line.to_lowercase();
-        if let Some(value) = line.strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-    }
-    let mut form = vec![0; length];
-    reader.read_exact(&mut form).unwrap();
-    let (code, body) = if first.starts_with("GET /.well-known/openid-configuration ") {
-        (
-            200,
-            json!({ "issuer": own, "token_endpoint": format!("{own}/token") }),
-        )
-    } else {
-        let mut state = state.lock().unwrap();
-        let form = String::from_utf8(form).unwrap();
-        let wanted = format!(
-            "grant_type=refresh_token&client_id=incus&refresh_token={}",
-            state.refresh
-        );
-        state.forms.push(form.clone());
-        if first.starts_with("POST /token ") && form == wanted {
-            "used".clone_into(&mut state.refresh);
-            (200, state.given.clone())
-        } else {
-            (400, json!({ "error": "invalid_grant" }))
-        }
-    };
-    let body = body.to_string();
-    let head = format!(
-        "HTTP/1.1 {code} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
-         connection: close\r\n\r\n",
-        body.len()
-    );
-    let _ = stream.write_all(format!("{head}{body}").as_bytes());
-}
 
 /// A world whose server takes the token `good`, and a client whose stored tokens are these.
 fn world(issuer: &str, tokens: Option<&Value>) -> (World, PathBuf) {

@@ -9,8 +9,8 @@ use super::failed;
 use crate::cli::context::Context;
 use crate::cli::failure::CommandError;
 use crate::doctor::Verdict::{Fine, Problem, Warning};
-use crate::doctor::{Check, Finding, ServerFacts, left_over_on_server, server};
-use crate::incus::{Client, Config};
+use crate::doctor::{Check, Finding, ProjectRights, ServerFacts, left_over_on_server, server};
+use crate::incus::{Client, Config, Project};
 use crate::model::{RemoteName, Version};
 use crate::temporary::{left_over, takes_volatile_keys};
 
@@ -88,6 +88,12 @@ async fn connect(
 async fn facts(remote: &RemoteName, client: &Client) -> Result<ServerFacts, CommandError> {
     let info = client.server();
     let clock = client.clock().await?;
+    let projects = client.projects().await?;
+    let rights = if info.method == "oidc" && !info.administrator {
+        rights(client, &projects).await?
+    } else {
+        Vec::new()
+    };
     Ok(ServerFacts {
         remote: remote.to_string(),
         version: info.version.clone(),
@@ -96,7 +102,25 @@ async fn facts(remote: &RemoteName, client: &Client) -> Result<ServerFacts, Comm
         method: info.method.clone(),
         own_project: client.own_project().is_some(),
         takes_volatile_keys: takes_volatile_keys(client),
-        projects: client.projects().await?,
+        projects,
+        rights,
         clocks: clock.map(|server| (server, Version::now().timestamp())),
     })
+}
+
+/// What this client may do in projects, asked with the first instance of each.
+async fn rights(client: &Client, projects: &[Project]) -> Result<Vec<ProjectRights>, CommandError> {
+    let mut all = Vec::new();
+    for project in projects {
+        let back_up = match client.instances(&project.name).await?.first() {
+            Some(instance) => Some(client.may_back_up(&project.name, &instance.name).await?),
+            None => None,
+        };
+        all.push(ProjectRights {
+            project: project.name.to_string(),
+            back_up,
+            restore: client.may_make_instances(&project.name).await?,
+        });
+    }
+    Ok(all)
 }
