@@ -25,7 +25,7 @@ pub struct ServerFacts {
     pub takes_volatile_keys: bool,
     /// The projects that this client sees.
     pub projects: Vec<Project>,
-    /// What this client may do in each of them, where the server decides that by itself.
+    /// What this client may do in each of them, where it is no administrator.
     pub rights: Vec<ProjectRights>,
     /// What its clock said, and what this machine's said then.
     pub clocks: Option<(Timestamp, Timestamp)>,
@@ -56,7 +56,9 @@ const TOLERANCE: u64 = 60;
 /// What there is to say of a server.
 pub fn server(facts: &ServerFacts) -> Vec<Finding> {
     let mut findings = vec![rights(facts)];
-    findings.extend(facts.rights.iter().map(|it| rights_to(it, facts)));
+    let rights = facts.rights.iter().map(|it| rights_to(it, facts));
+    // What a certificate is for is said above.
+    findings.extend(rights.filter(|it| it.verdict != Fine || facts.method == "oidc"));
     findings.extend(projects(facts));
     findings.push(features(facts));
     findings.extend(clock(facts));

@@ -92,6 +92,10 @@ impl Server {
         let server = Self::start(user)?;
         let scriptlet = format!("authorization.scriptlet={SCRIPTLET}");
         server.daemon.incus(&["config", "set", &scriptlet]);
+        if server.daemon.has("authorization_client_routing") {
+            let route = "authorization.client.oidc=scriptlet";
+            server.daemon.incus(&["config", "set", route]);
+        }
         Some(server)
     }
 

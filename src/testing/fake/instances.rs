@@ -25,6 +25,10 @@ pub(super) fn answer(state: &mut State, asked: &Asked, rest: &[&str]) -> Answer 
                 _ if !state.projects.contains_key(&asked.project) => {
                     Answer::error(404, "Failed loading project: Project not found")
                 }
+                _ if !asked.json().is_object() => Answer::error(
+                    400,
+                    "json: cannot unmarshal array into Go value of type api.InstancesPost",
+                ),
                 Some("copy") => copies::copy(state, asked),
                 _ => create(state, asked),
             }

@@ -89,10 +89,10 @@ async fn facts(remote: &RemoteName, client: &Client) -> Result<ServerFacts, Comm
     let info = client.server();
     let clock = client.clock().await?;
     let projects = client.projects().await?;
-    let rights = if info.method == "oidc" && !info.administrator {
-        rights(client, &projects).await?
-    } else {
+    let rights = if info.administrator {
         Vec::new()
+    } else {
+        rights(client, &projects).await?
     };
     Ok(ServerFacts {
         remote: remote.to_string(),
