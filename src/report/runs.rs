@@ -143,7 +143,7 @@ mod tests {
         for (version, run) in versions.iter_mut().zip(["first", "second", "second"]) {
             let mut manifest = manifest(&version.id, 10, written);
             manifest.run = run.to_owned();
-            version.manifest = Some(manifest);
+            version.manifest = Some(Box::new(manifest));
         }
         let runs = runs(&[], &versions);
         let told: Vec<(String, &str)> = runs

@@ -43,7 +43,7 @@ pub(super) async fn complete(
         match index.await.map_err(|_| RestoreError::Worker)? {
             Ok((read, index)) => {
                 let description = Description::of_index(&index);
-                *manifest = read;
+                **manifest = read;
                 fill(manifest, &index, &description);
                 described.insert(id, description);
             }

@@ -270,7 +270,7 @@ pub struct Stored {
     /// How it was checked; what a check found counts in `state`.
     pub checks: Checks,
     /// Its manifest, where it can be read.
-    pub manifest: Option<Manifest>,
+    pub manifest: Option<Box<Manifest>>,
 }
 
 /// Stored versions by what they have in common, in the order of that; each group as it came.

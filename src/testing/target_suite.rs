@@ -323,7 +323,7 @@ pub fn what_is_stored_comes_back_and_is_listed_with_its_sizes(bench: &dyn Bench)
         assert_eq!(listed.stored_size, Bytes(bytes.len() as u64));
         assert_eq!(listed.size, Bytes(bytes.len() as u64 * 3));
         let manifest = target.open(&id).unwrap().manifest().clone();
-        assert_eq!(listed.manifest, Some(manifest));
+        assert_eq!(listed.manifest.as_deref(), Some(&manifest));
     }
 }
 

@@ -192,7 +192,7 @@ mod tests {
             sha256: Sha256::of(b"x"),
         };
         Stored {
-            manifest: Some(manifest(&id, 100, written)),
+            manifest: Some(Box::new(manifest(&id, 100, written))),
             id,
             size: Bytes(100),
             stored_size: Bytes(100),

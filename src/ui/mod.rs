@@ -21,6 +21,7 @@ mod details;
 mod doctor_rows;
 mod file_rows;
 mod format;
+mod grid;
 mod letter;
 mod logging;
 mod message;

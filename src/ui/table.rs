@@ -9,6 +9,7 @@ use comfy_table::{
 };
 use serde::Serialize;
 
+use super::grid::{Grid, Lines};
 use super::text::local_time;
 use super::{Cell, Colour, Column, Columns, Format, Record, Tone, View, escape, human_duration};
 
@@ -91,6 +92,47 @@ fn write_table<R>(
     columns: &[&Column<R>],
     view: &View,
 ) -> io::Result<()> {
+    let compact = matches!(view.format, Format::Compact | Format::CompactNoHeader);
+    let lines = if compact { Lines::None } else { Lines::All };
+    if view.colour == Colour::Off && !rows.is_empty() {
+        let grid = grid(rows, columns, view);
+        if view
+            .width
+            .is_none_or(|width| grid.width(lines) <= width.into())
+        {
+            return grid.draw(out, has_header(view), lines);
+        }
+    }
+    write_arranged(out, rows, columns, view)
+}
+
+fn has_header(view: &View) -> bool {
+    matches!(view.format, Format::Table | Format::Compact)
+}
+
+/// The table without colours, as wide as it is.
+fn grid<R>(rows: &[&R], columns: &[&Column<R>], view: &View) -> Grid {
+    let mut grid = Grid::new(columns.len());
+    if has_header(view) {
+        for column in columns {
+            grid.push(&column.header());
+        }
+    }
+    for row in rows {
+        for column in columns {
+            grid.push(&shown(&(column.cell)(row), view));
+        }
+    }
+    grid
+}
+
+/// The table in its colours, and within its width.
+fn write_arranged<R>(
+    out: &mut impl Write,
+    rows: &[&R],
+    columns: &[&Column<R>],
+    view: &View,
+) -> io::Result<()> {
     let mut table = Table::new();
     table.force_no_tty();
     if view.colour == Colour::On {
@@ -98,7 +140,7 @@ fn write_table<R>(
     }
     let compact = matches!(view.format, Format::Compact | Format::CompactNoHeader);
     table.load_style(if compact { COMPACT } else { BORDERS });
-    if matches!(view.format, Format::Table | Format::Compact) {
+    if has_header(view) {
         table.set_header(
             columns
                 .iter()
@@ -132,15 +174,21 @@ fn write_table<R>(
 }
 
 /// A cell for people.
-fn drawn(cell: &Cell, view: &View) -> Drawn {
-    let plain = |text: Cow<'_, str>| Drawn::new(text);
+fn shown<'a>(cell: &'a Cell, view: &View) -> Cow<'a, str> {
     match cell {
-        Cell::Empty => Drawn::new(""),
-        Cell::Text(text) | Cell::Prose(text) => plain(escape(text)),
-        Cell::Toned(text, tone) => toned(plain(escape(text)), *tone),
-        Cell::Size(size) => Drawn::new(size),
-        Cell::Time(moment) => Drawn::new(local_time(*moment, &view.zone)),
-        Cell::Duration(time) => Drawn::new(human_duration(*time)),
+        Cell::Empty => Cow::Borrowed(""),
+        Cell::Text(text) | Cell::Prose(text) | Cell::Toned(text, _) => escape(text),
+        Cell::Size(size) => size.to_string().into(),
+        Cell::Time(moment) => local_time(*moment, &view.zone).into(),
+        Cell::Duration(time) => human_duration(*time).into(),
+    }
+}
+
+fn drawn(cell: &Cell, view: &View) -> Drawn {
+    let plain = Drawn::new(shown(cell, view));
+    match cell {
+        Cell::Toned(_, tone) => toned(plain, *tone),
+        _ => plain,
     }
 }
 
@@ -150,5 +198,55 @@ fn toned(cell: Drawn, tone: Tone) -> Drawn {
         Tone::Careful => cell.fg(Color::Yellow),
         Tone::Bad => cell.fg(Color::Red),
         Tone::Faint => cell.add_attribute(Attribute::Dim),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ui::Shown;
+
+    struct Line([String; 3]);
+
+    const COLUMNS: [Column<Line>; 3] = [
+        Column {
+            key: "name",
+            shown: Shown::Always,
+            cell: |line| Cell::Text(line.0[0].clone()),
+        },
+        Column {
+            key: "what_is_odd",
+            shown: Shown::Always,
+            cell: |line| Cell::Text(line.0[1].clone()),
+        },
+        Column {
+            key: "why",
+            shown: Shown::Always,
+            cell: |line| Cell::Text(line.0[2].clone()),
+        },
+    ];
+
+    proptest! {
+        #[test]
+        fn what_needs_no_arranging_is_drawn_as_if_it_did(
+            lines in vec(["[a-z日é ]{0,12}", "\\PC{0,6}", "[ -~\n]{0,30}"], 0..6),
+            format in prop_oneof![Just(Format::Table), Just(Format::TableNoHeader), Just(Format::Compact),
+                Just(Format::CompactNoHeader)],
+        ) {
+            let lines: Vec<Line> = lines.into_iter().map(Line).collect();
+            let rows: Vec<&Line> = lines.iter().collect();
+            let columns: Vec<&Column<Line>> = COLUMNS.iter().collect();
+            let view = View { format, colour: Colour::Off, width: None, zone: jiff::tz::TimeZone::UTC };
+            let (mut plain, mut arranged) = (Vec::new(), Vec::new());
+            write_table(&mut plain, &rows, &columns, &view).unwrap();
+            write_arranged(&mut arranged, &rows, &columns, &view).unwrap();
+            prop_assert_eq!(
+                String::from_utf8(plain).unwrap(),
+                String::from_utf8(arranged).unwrap()
+            );
+        }
     }
 }

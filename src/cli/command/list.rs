@@ -23,7 +23,8 @@ pub(in crate::cli) async fn list(
         .await?;
     let choice = choose(context, &args.names, args.source.from.as_ref()).await?;
     let stored = versions(&target, &choice, kind, args.project.as_ref()).await?;
-    let rows: Vec<VersionRow> = stored.iter().map(row).collect();
+    // Each manifest goes as soon as its row is there.
+    let rows: Vec<VersionRow> = stored.into_iter().map(|stored| row(&stored)).collect();
     let view = View::stdout(args.rows.format, &context.terminal);
     let mut out = Output::new(io::stdout());
     write_rows(&mut out, &rows, &columns, &view).map_err(CommandError::Output)?;

@@ -154,7 +154,7 @@ async fn volumes_of(
     let mut stored = stored_of(target, &request.source, Kind::Volume).await?;
     let meant: Vec<&Manifest> = restore::selected(request, facts)
         .into_iter()
-        .filter_map(|stored| stored.manifest.as_ref())
+        .filter_map(|stored| stored.manifest.as_deref())
         .collect();
     stored.retain(|volume| meant.iter().any(|instance| belongs_to(volume, instance)));
     let volumes = VolumeRequest {

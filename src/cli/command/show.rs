@@ -59,7 +59,7 @@ pub(super) async fn manifest_of(
     stored: &Stored,
 ) -> Result<Option<Manifest>, CommandError> {
     if !stored.is_legacy() || stored.manifest.is_none() {
-        return Ok(stored.manifest.clone());
+        return Ok(stored.manifest.as_deref().cloned());
     }
     let (target, id) = (target.clone(), stored.id.clone());
     let opened = blocking(move || target.open(&id).map(|it| it.manifest().clone()));

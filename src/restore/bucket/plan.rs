@@ -271,7 +271,7 @@ mod tests {
             protected: false,
             legacy: false,
             checks: Checks::default(),
-            manifest: Some(Manifest::parse(MANIFEST.as_bytes()).unwrap()),
+            manifest: Some(Box::new(Manifest::parse(MANIFEST.as_bytes()).unwrap())),
         }
     }
 

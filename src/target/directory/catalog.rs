@@ -1,9 +1,9 @@
 //! What a directory holds: one manifest is read for each version, and no data.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use super::files::read_file;
+use super::files::Folder;
 use super::notes::{checks, is_protected};
 use super::place::DirectoryTarget;
 use crate::model::{
@@ -24,23 +24,58 @@ pub(super) fn versions(
         Some(source) => vec![source.clone()],
         None => target.sources()?,
     };
-    let mut found: Vec<(StoredId, PathBuf)> = Vec::new();
+    let mut found = Vec::new();
     for source in sources {
         if let Some(resource) = &filter.resource {
             let path = target.resource_folder(&source, resource);
-            versions_of(&source, resource, &path, &mut found)?;
+            found.push(Held::of(&source, resource.clone(), path)?);
             continue;
         }
         for kind in Kind::ALL {
             if filter.kind.is_none_or(|wanted| wanted == kind) {
                 for (resource, path) in resources(target, &source, kind)? {
-                    versions_of(&source, &resource, &path, &mut found)?;
+                    found.push(Held::of(&source, resource, path)?);
                 }
             }
         }
     }
-    found.sort();
+    found.sort_by(|a, b| (&a.source, &a.resource).cmp(&(&b.source, &b.resource)));
     Ok(read_all(&found))
+}
+
+/// The versions of a resource, in order.
+struct Held {
+    source: SourceName,
+    resource: ResourceId,
+    folder: PathBuf,
+    versions: Vec<Version>,
+}
+
+impl Held {
+    fn of(source: &SourceName, resource: ResourceId, folder: PathBuf) -> Result<Self, TargetError> {
+        let names = folders(&folder)?.into_iter();
+        let mut versions: Vec<Version> = names.filter_map(|(name, _)| name.parse().ok()).collect();
+        versions.sort_unstable();
+        Ok(Self {
+            source: source.clone(),
+            resource,
+            folder,
+            versions,
+        })
+    }
+
+    fn read(&self, version: Version, open: Option<&File>) -> Stored {
+        let id = StoredId {
+            source: self.source.clone(),
+            resource: self.resource.clone(),
+            version,
+        };
+        let name = version.to_string();
+        match open {
+            Some(open) => read(id, Folder::below(open, Path::new(&name))),
+            None => read(id, Folder::at(&self.folder.join(name))),
+        }
+    }
 }
 
 /// The resources of a source that have a folder.
@@ -91,26 +126,6 @@ fn resources(
     Ok(found)
 }
 
-fn versions_of(
-    source: &SourceName,
-    resource: &ResourceId,
-    path: &Path,
-    found: &mut Vec<(StoredId, PathBuf)>,
-) -> Result<(), TargetError> {
-    for (version, path) in folders(path)? {
-        let Ok(version) = version.parse::<Version>() else {
-            continue;
-        };
-        let id = StoredId {
-            source: source.clone(),
-            resource: resource.clone(),
-            version,
-        };
-        found.push((id, path));
-    }
-    Ok(())
-}
-
 /// The folders in a folder whose names decode to names of a sort.
 fn named_folders<N: std::str::FromStr>(path: &Path) -> Result<Vec<(N, PathBuf)>, TargetError> {
     let named = |(component, path): (String, PathBuf)| {
@@ -142,33 +157,45 @@ fn folders(path: &Path) -> Result<Vec<(String, PathBuf)>, TargetError> {
 }
 
 /// Reads the manifests, on all cores.
-fn read_all(found: &[(StoredId, PathBuf)]) -> Vec<Stored> {
+fn read_all(found: &[Held]) -> Vec<Stored> {
+    let all: Vec<(&Held, Version)> = found
+        .iter()
+        .flat_map(|held| held.versions.iter().map(move |version| (held, *version)))
+        .collect();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = found.len().div_ceil(cores).max(64);
-    let read_share = |share: &[(StoredId, PathBuf)]| -> Vec<Stored> {
-        share
-            .iter()
-            .map(|(id, path)| read(id.clone(), path))
-            .collect()
-    };
-    if found.len() <= share {
-        return read_share(found);
-    }
+    let share = all.len().div_ceil(cores).max(64);
+    let mut read = Vec::with_capacity(all.len());
     std::thread::scope(|scope| {
-        let workers: Vec<_> = found
-            .chunks(share)
+        let mut shares = all.chunks(share);
+        // One share is read here: most lists are not longer.
+        let own = shares.next().unwrap_or_default();
+        let workers: Vec<_> = shares
             .map(|share| scope.spawn(move || read_share(share)))
             .collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().unwrap_or_default())
-            .collect()
-    })
+        read.extend(read_share(own));
+        for worker in workers {
+            read.append(&mut worker.join().unwrap_or_default());
+        }
+    });
+    read
+}
+
+/// Reads some, each folder of a resource being opened once.
+fn read_share(share: &[(&Held, Version)]) -> Vec<Stored> {
+    let mut read = Vec::with_capacity(share.len());
+    for of_one in share.chunk_by(|(a, _), (b, _)| std::ptr::eq(*a, *b)) {
+        let open = of_one
+            .first()
+            .and_then(|(held, _)| File::open(&held.folder).ok());
+        let versions = of_one.iter();
+        read.extend(versions.map(|(held, version)| held.read(*version, open.as_ref())));
+    }
+    read
 }
 
 /// What is known of a version's folder without reading its data.
-pub(super) fn read(id: StoredId, path: &Path) -> Stored {
-    let (protected, checks) = (is_protected(path), checks(path));
+pub(super) fn read(id: StoredId, folder: Folder<'_>) -> Stored {
+    let (protected, checks) = (is_protected(folder), checks(folder));
     let bare = |id, state| {
         let (size, stored_size) = (Bytes(0), Bytes(0));
         Stored {
@@ -182,11 +209,11 @@ pub(super) fn read(id: StoredId, path: &Path) -> Stored {
             manifest: None,
         }
     };
-    let manifest = match read_manifest(&id, path) {
+    let manifest = match read_manifest(&id, folder) {
         Ok(manifest) => manifest,
         Err(TargetError::NoVersion(_)) => return bare(id, State::Incomplete),
         Err(error) => {
-            tracing::debug!(%error, path = %path.display(), "a damaged version");
+            tracing::debug!(%error, resource = %id.resource, "a damaged version");
             return bare(id, State::Damaged);
         }
     };
@@ -194,14 +221,14 @@ pub(super) fn read(id: StoredId, path: &Path) -> Stored {
     for file in manifest.data_files() {
         size += file.size;
         stored_size += file.stored_size;
-        if !is_whole(path, &file.file, file.stored_size) {
+        if !is_whole(folder, &file.file, file.stored_size) {
             state = State::Damaged;
         }
     }
     for part in manifest.config.iter().flat_map(|config| &config.files) {
         size += part.size;
         stored_size += part.size;
-        if !is_whole(path, &part.file, part.size) {
+        if !is_whole(folder, &part.file, part.size) {
             state = State::Damaged;
         }
     }
@@ -216,22 +243,20 @@ pub(super) fn read(id: StoredId, path: &Path) -> Stored {
         protected,
         legacy: false,
         checks,
-        manifest: Some(manifest),
+        manifest: Some(Box::new(manifest)),
     }
 }
 
 /// Whether a file of a version is there and has its size.
-fn is_whole(folder: &Path, file: &str, size: Bytes) -> bool {
-    let found = is_file_name(file)
-        .then(|| fs::symlink_metadata(folder.join(file)).ok())
-        .flatten();
-    found.is_some_and(|found| found.is_file() && found.len() == size.0)
+fn is_whole(folder: Folder<'_>, file: &str, size: Bytes) -> bool {
+    is_file_name(file) && folder.size(file) == Some(size.0)
 }
 
 /// Reads the manifest of a version, which must be that version's. One without is `NoVersion`.
-pub(super) fn read_manifest(id: &StoredId, folder: &Path) -> Result<Manifest, TargetError> {
-    let path = folder.join("manifest.json");
-    let bytes = match read_file(&path, LIMIT) {
+pub(super) fn read_manifest(id: &StoredId, folder: Folder<'_>) -> Result<Manifest, TargetError> {
+    const NAME: &str = "manifest.json";
+    let path = folder.path(NAME);
+    let bytes = match folder.read(NAME, LIMIT) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(TargetError::NoVersion(Box::new(id.clone())));
         }

@@ -10,8 +10,8 @@ use sha2::Digest as _;
 
 use super::catalog;
 use super::files::{
-    create_file, make_folder, make_folders, remove_empty, remove_file, remove_tree, rename_folder,
-    sync_file, sync_folder, write, write_file,
+    Folder, create_file, make_folder, make_folders, remove_empty, remove_file, remove_tree,
+    rename_folder, sync_file, sync_folder, write, write_file,
 };
 use super::lock::shared_and_clear;
 use super::place::DirectoryTarget;
@@ -137,7 +137,7 @@ impl Draft for DirectoryDraft {
                 Ok(()) => {
                     self.committed = true;
                     sync_folder(&self.folder)?;
-                    return Ok(catalog::read(self.id.clone(), &place));
+                    return Ok(catalog::read(self.id.clone(), Folder::at(&place)));
                 }
                 Err(error) if is_taken(&error) && self.second == Second::Own => {
                     return Err(TargetError::Taken(Box::new(self.id.clone())));

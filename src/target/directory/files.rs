@@ -4,10 +4,12 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, openat, statat};
+use rustix::io::Errno;
 
 use crate::model::{Liveness, Owner, RunId};
 use crate::target::TargetError;
@@ -204,8 +206,11 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), TargetError> {
 
 /// Reads a small file that is a plain one, and not a link to another.
 pub(in crate::target) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    read_up_to(open_file(path)?, limit)
+}
+
+fn read_up_to(file: File, limit: u64) -> io::Result<Vec<u8>> {
     use std::io::Read as _;
-    let file = open_file(path)?;
     // Room for a manifest: a listing reads thousands, and each in as few reads as it can.
     let mut bytes = Vec::with_capacity(4096);
     file.take(limit + 1).read_to_end(&mut bytes)?;
@@ -216,6 +221,60 @@ pub(in crate::target) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8
         ));
     }
     Ok(bytes)
+}
+
+/// A folder that is looked into: by its path, or below one that is open, so that a listing of thousands
+/// does not walk the whole path for each file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Folder<'a> {
+    base: BorrowedFd<'a>,
+    path: &'a Path,
+}
+
+impl<'a> Folder<'a> {
+    /// One by its absolute path.
+    pub(super) fn at(path: &'a Path) -> Self {
+        Self { base: CWD, path }
+    }
+
+    /// One by its name in an open folder.
+    pub(super) fn below(open: &'a File, name: &'a Path) -> Self {
+        let base = open.as_fd();
+        Self { base, path: name }
+    }
+
+    /// Where a file of it is, as far as that was said.
+    pub(super) fn path(&self, file: &str) -> PathBuf {
+        self.path.join(file)
+    }
+
+    /// Reads a small file; a link is not followed. What is no plain file is at worst read up to the limit:
+    /// asking first would be one call in eight of a listing.
+    pub(super) fn read(&self, file: &str, limit: u64) -> io::Result<Vec<u8>> {
+        let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let open = openat(self.base, self.path(file), how, Mode::empty())?;
+        read_up_to(File::from(open), limit)
+    }
+
+    /// Whether there is a file of this name: plain or not.
+    pub(super) fn has(&self, file: &str) -> io::Result<bool> {
+        match self.metadata(file) {
+            Ok(_) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The size of a plain file, in bytes.
+    pub(super) fn size(&self, file: &str) -> Option<u64> {
+        let found = self.metadata(file).ok()?;
+        let is_plain = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+        is_plain.then(|| u64::try_from(found.st_size).ok())?
+    }
+
+    fn metadata(&self, file: &str) -> Result<Stat, Errno> {
+        statat(self.base, self.path(file), AtFlags::SYMLINK_NOFOLLOW)
+    }
 }
 
 fn flags(flags: OFlags) -> i32 {

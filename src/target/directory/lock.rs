@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::files::{remove_empty, remove_file, remove_tree, rename_folder, sync_folder};
+use super::files::{Folder, remove_empty, remove_file, remove_tree, rename_folder, sync_folder};
 use super::notes::{clear_unwritten, is_protected};
 use super::place::{DirectoryTarget, LOCKS};
 use crate::model::{ResourceId, SourceName, Version, encode_component};
@@ -158,7 +158,7 @@ impl Exclusive {
 impl ExclusiveLock for Exclusive {
     fn delete(&self, version: Version) -> Result<(), TargetError> {
         let path = self.folder.join(version.to_string());
-        if is_protected(&path) {
+        if is_protected(Folder::at(&path)) {
             return Err(TargetError::Protected(Box::new(self.id(version))));
         }
         let doomed = self

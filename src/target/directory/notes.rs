@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::files::{clear_beside, place_file, read_file, remove_file, replace_file, sync_folder};
+use super::files::{Folder, clear_beside, place_file, remove_file, replace_file, sync_folder};
 use super::lock::shared;
 use super::place::DirectoryTarget;
 use crate::model::{Check, Checks, Version};
@@ -28,18 +28,14 @@ struct Protected {
 }
 
 /// Whether a version's folder says that it is protected. One that cannot be asked is.
-pub(super) fn is_protected(folder: &Path) -> bool {
-    match folder.join(PROTECTED).symlink_metadata() {
-        Ok(_) => true,
-        Err(error) => error.kind() != io::ErrorKind::NotFound,
-    }
+pub(super) fn is_protected(folder: Folder<'_>) -> bool {
+    folder.has(PROTECTED).unwrap_or(true)
 }
 
 /// How a version was checked. What cannot be read is as good as no check.
-pub(super) fn checks(folder: &Path) -> Checks {
-    read_file(&folder.join(CHECKS), LIMIT)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+pub(super) fn checks(folder: Folder<'_>) -> Checks {
+    let read = folder.read(CHECKS, LIMIT).ok();
+    read.and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_default()
 }
 
@@ -75,7 +71,7 @@ pub(super) fn record(
 ) -> Result<(), TargetError> {
     let _lock = shared(target, &id.source, &id.resource)?;
     let folder = version_folder(target, id)?;
-    let mut all = checks(&folder);
+    let mut all = checks(Folder::at(&folder));
     all.add(check);
     replace_file(&folder.join(CHECKS), &json(&all)?)
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use super::catalog::read_manifest;
-use super::files::open_file;
+use super::files::{Folder, open_file};
 use super::lock::shared;
 use super::place::DirectoryTarget;
 use crate::model::Bytes;
@@ -42,7 +42,7 @@ pub(super) fn open(
     if !folder.is_dir() {
         return Err(TargetError::NoVersion(Box::new(id.clone())));
     }
-    let manifest = read_manifest(id, &folder)?;
+    let manifest = read_manifest(id, Folder::at(&folder))?;
     Ok(Box::new(OpenedFolder {
         folder,
         manifest,

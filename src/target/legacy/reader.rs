@@ -179,7 +179,7 @@ impl Legacy {
             // Nothing of it is ever deleted here.
             protected: true,
             checks: Checks::default(),
-            manifest,
+            manifest: manifest.map(Box::new),
             id,
         }
     }

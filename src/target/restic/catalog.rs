@@ -333,7 +333,7 @@ impl Entry {
             } else {
                 Checks::default()
             },
-            manifest,
+            manifest: manifest.map(Box::new),
         }
     }
 }

@@ -249,7 +249,7 @@ fn stored(id: StoredId, manifest: Manifest) -> Stored {
         protected: false,
         legacy: false,
         checks: Checks::default(),
-        manifest: Some(manifest),
+        manifest: Some(Box::new(manifest)),
     }
 }
 

@@ -178,7 +178,8 @@ impl Set {
             // Nothing of it is ever deleted here.
             protected: true,
             checks: Checks::default(),
-            manifest: (state == State::Complete).then(|| unread(id, Optimized(self.optimized))),
+            manifest: (state == State::Complete)
+                .then(|| Box::new(unread(id, Optimized(self.optimized)))),
         }
     }
 }
