@@ -682,7 +682,7 @@ fn a_replacement_that_is_killed_is_put_right_by_the_next_run() {
         killed(&lab, &replace, "KILL", after);
         // Anything that the program does next puts it right, once the server is through.
         let next = format!("{pool}/{other}");
-        until(30, "everything to be as it was", || {
+        until(90, "everything to be as it was", || {
             volumes(&lab, &["create", &id, &next, "--yes", "-q"]);
             left_over(&lab).is_empty() && lab.status(&user) == "Running"
         });
