@@ -30,6 +30,11 @@ const HELPERS: [Helper; 9] = [
     ("incus-backup-volume", run::volume),
 ];
 
+const EXAMPLES: &str = "Examples:
+  incus-backup instance create web
+  incus-backup all list
+  incus-backup verify --latest";
+
 /// Back up what an Incus server holds
 ///
 /// `incus-backup instance create web` is the same as `incus-backup-instance create web`; after
@@ -38,7 +43,7 @@ const HELPERS: [Helper; 9] = [
 #[command(
     name = "incus-backup",
     version,
-    after_help = EXIT_STATUS,
+    after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"),
     arg_required_else_help = true,
     disable_help_subcommand = true
 )]

@@ -12,7 +12,7 @@ use incus_backup::cli::{Dispatcher, shells};
 
 use crate::lab::variable;
 
-fn commands() -> Vec<Command> {
+pub fn commands() -> Vec<Command> {
     vec![
         Dispatcher::command(),
         Instance::command(),

@@ -12,6 +12,10 @@ use super::{
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{Age, CompressionChoice, Kind};
 
+const EXAMPLES: &str = "Examples:
+  incus-backup-all create
+  incus-backup-all list
+  incus-backup-all restore dr: --from prod --dry-run";
 const LIST: &str = "Examples:
   incus-backup-all list
   incus-backup-all list prod: --format json
@@ -27,7 +31,7 @@ const LIST: &str = "Examples:
 #[command(
     name = "incus-backup-all",
     version,
-    after_help = EXIT_STATUS,
+    after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"),
     subcommand_required = true,
     arg_required_else_help = true,
     disable_help_subcommand = true

@@ -12,6 +12,10 @@ use super::{
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{CompressionChoice, PoolName, ProjectName, ResourceName, Version};
 
+const EXAMPLES: &str = "Examples:
+  incus-backup-bucket create default/photos
+  incus-backup-bucket list default/photos
+  incus-backup-bucket restore default/photos --target-name photos-copy";
 const LIST: &str = "Examples:
   incus-backup-bucket list
   incus-backup-bucket list default/photos --format json";
@@ -24,6 +28,9 @@ const DELETE: &str = "Examples:
 const PROTECT: &str = "Examples:
   incus-backup-bucket protect default/photos
   incus-backup-bucket protect default/photos --version 20260131T235959Z";
+const UNPROTECT: &str = "Examples:
+  incus-backup-bucket unprotect default/photos
+  incus-backup-bucket unprotect default/photos --all-versions";
 
 /// Back up the storage buckets of Incus, and bring them back
 ///
@@ -33,7 +40,7 @@ const PROTECT: &str = "Examples:
 #[command(
     name = "incus-backup-bucket",
     version,
-    after_help = EXIT_STATUS,
+    after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"),
     subcommand_required = true,
     arg_required_else_help = true,
     disable_help_subcommand = true
@@ -68,6 +75,7 @@ pub enum BucketVerb {
     #[command(after_help = PROTECT)]
     Protect(Protect),
     /// Let stored versions go that were protected
+    #[command(after_help = UNPROTECT)]
     Unprotect(Protect),
 }
 

@@ -8,6 +8,10 @@ use super::{Answers, Output, ReadAnswers, Renamings, Rows, SourceChoice, TargetC
 use crate::cli::exit::EXIT_STATUS;
 use crate::config::Filter;
 use crate::model::{ObjectKind, ProjectName, Version};
+const EXAMPLES: &str = "Examples:
+  incus-backup-config create
+  incus-backup-config diff
+  incus-backup-config restore --dry-run";
 
 /// Back up the configuration of an Incus server, compare it and bring it back
 ///
@@ -19,7 +23,7 @@ use crate::model::{ObjectKind, ProjectName, Version};
 #[command(
     name = "incus-backup-config",
     version,
-    after_help = EXIT_STATUS,
+    after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"),
     subcommand_required = true,
     arg_required_else_help = true,
     disable_help_subcommand = true
@@ -53,10 +57,14 @@ pub enum ConfigVerb {
     #[command(visible_alias = "rm")]
     Delete(ConfigDelete),
     /// Protect stored versions from being deleted
-    #[command(after_help = "Example:\n  incus-backup-config protect --version 20260131T235959Z")]
+    #[command(after_help = "Examples:
+  incus-backup-config protect
+  incus-backup-config protect prod: --version 20260131T235959Z")]
     Protect(ConfigProtect),
     /// Take the protection of stored versions back
-    #[command(after_help = "Example:\n  incus-backup-config unprotect --all-versions")]
+    #[command(after_help = "Examples:
+  incus-backup-config unprotect
+  incus-backup-config unprotect prod: --all-versions")]
     Unprotect(ConfigProtect),
 }
 

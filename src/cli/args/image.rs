@@ -12,6 +12,10 @@ use super::{
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{ProjectName, ResourceName, Version};
 
+const EXAMPLES: &str = "Examples:
+  incus-backup-image create debian/12
+  incus-backup-image list debian/12
+  incus-backup-image restore debian/12 --to-project shop";
 const LIST: &str = "Examples:
   incus-backup-image list
   incus-backup-image list debian/12 --format json
@@ -25,6 +29,9 @@ const DELETE: &str = "Examples:
 const PROTECT: &str = "Examples:
   incus-backup-image protect debian/12
   incus-backup-image protect 8a8f87 --version 20260131T235959Z";
+const UNPROTECT: &str = "Examples:
+  incus-backup-image unprotect debian/12
+  incus-backup-image unprotect 8a8f87 --all-versions";
 
 /// Back up Incus images, and bring them back
 ///
@@ -34,7 +41,7 @@ const PROTECT: &str = "Examples:
 #[command(
     name = "incus-backup-image",
     version,
-    after_help = EXIT_STATUS,
+    after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"),
     subcommand_required = true,
     arg_required_else_help = true,
     disable_help_subcommand = true
@@ -69,6 +76,7 @@ pub enum ImageVerb {
     #[command(after_help = PROTECT)]
     Protect(Protect),
     /// Let stored versions go that were protected
+    #[command(after_help = UNPROTECT)]
     Unprotect(Protect),
 }
 

@@ -5,6 +5,10 @@ use clap::{Parser, Subcommand};
 use super::{Create, Delete, InstanceFiles, List, Protect, Restore, Show, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
 
+const EXAMPLES: &str = "Examples:
+  incus-backup-instance create web
+  incus-backup-instance list web
+  incus-backup-instance restore web --target-name web-copy";
 const LIST: &str = "Examples:
   incus-backup-instance list
   incus-backup-instance list web --format json
@@ -15,9 +19,17 @@ const SHOW: &str = "Examples:
 const DELETE: &str = "Examples:
   incus-backup-instance delete web --version 20260131T235959Z
   incus-backup-instance delete web --all-versions --force";
+const FILES: &str = "Examples:
+  incus-backup-instance files list web/etc
+  incus-backup-instance files get web/etc/nginx ./old
+  incus-backup-instance files put web/etc/nginx/nginx.conf --dry-run
+  incus-backup-instance files diff web";
 const PROTECT: &str = "Examples:
   incus-backup-instance protect web
   incus-backup-instance protect web --version 20260131T235959Z";
+const UNPROTECT: &str = "Examples:
+  incus-backup-instance unprotect web
+  incus-backup-instance unprotect web --all-versions";
 
 /// Back up Incus instances, and bring them back
 ///
@@ -27,7 +39,7 @@ const PROTECT: &str = "Examples:
 #[command(
     name = "incus-backup-instance",
     version,
-    after_help = EXIT_STATUS,
+    after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"),
     subcommand_required = true,
     arg_required_else_help = true,
     disable_help_subcommand = true
@@ -59,11 +71,12 @@ pub enum Verb {
     #[command(visible_alias = "rm", after_help = DELETE)]
     Delete(Delete),
     /// Files of a stored version: list them, take them out, put them back, compare
-    #[command(subcommand)]
+    #[command(subcommand, after_help = FILES)]
     Files(InstanceFiles),
     /// Protect stored versions: neither `delete` nor `prune` removes them
     #[command(after_help = PROTECT)]
     Protect(Protect),
     /// Let stored versions go that were protected
+    #[command(after_help = UNPROTECT)]
     Unprotect(Protect),
 }

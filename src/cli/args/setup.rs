@@ -5,6 +5,17 @@ use clap::{Args, Parser, Subcommand};
 use super::{AliasVerb, Answers, Doctor, LockWait, Metrics, Notify, Rows, TargetVerb, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{CompressionChoice, Kind, ProjectName, SourceName, Version};
+const EXAMPLES: &str = "Examples:
+  incus-backup-setup aliases install --dry-run
+  incus-backup-setup target init nas
+  incus-backup-setup doctor";
+const ALIASES: &str = "Examples:
+  incus-backup-setup aliases print
+  incus-backup-setup aliases install --dry-run
+  incus-backup-setup aliases remove --dry-run";
+const TARGET: &str = "Examples:
+  incus-backup-setup target init nas
+  incus-backup-setup target init dir:/mnt/nas/incus --dry-run";
 
 /// Set up what backups need: the `incus` command, targets, and what is in them
 ///
@@ -13,7 +24,7 @@ use crate::model::{CompressionChoice, Kind, ProjectName, SourceName, Version};
 #[command(
     name = "incus-backup-setup",
     version,
-    after_help = EXIT_STATUS,
+    after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"),
     subcommand_required = true,
     arg_required_else_help = true,
     disable_help_subcommand = true
@@ -31,7 +42,7 @@ pub struct Setup {
 #[derive(Debug, Subcommand)]
 pub enum SetupVerb {
     /// Make `incus backup …` run these programs
-    #[command(subcommand)]
+    #[command(subcommand, after_help = ALIASES)]
     Aliases(AliasVerb),
     /// Look whether backups can be made and restored, and say what mends what is wrong
     Doctor(Doctor),
@@ -40,7 +51,7 @@ pub enum SetupVerb {
     /// Send a test message to everybody who is told how runs ended
     Notify(Notify),
     /// Make targets
-    #[command(subcommand)]
+    #[command(subcommand, after_help = TARGET)]
     Target(TargetVerb),
     /// Copy stored versions from one target to another
     Copy(Copy),
@@ -55,7 +66,7 @@ pub enum SetupVerb {
 /// of the earlier tool are refused: they are restored from where they are.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  incus-backup-setup copy --from dir:/var/backups/incus --to restic:/mnt/nas/incus --dry-run
+  incus-backup-setup copy --from dir:/var/backups/incus --to restic:/mnt/usb/incus --dry-run
   incus-backup-setup copy --from nas --to offsite --latest --yes
   incus-backup-setup copy web --type instance --from offsite --to dir:/mnt/usb/incus")]
 pub struct Copy {

@@ -12,6 +12,10 @@ use super::{
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{CompressionChoice, PoolName, ProjectName, ResourceName, Version};
 
+const EXAMPLES: &str = "Examples:
+  incus-backup-volume create default/data
+  incus-backup-volume list default/data
+  incus-backup-volume restore default/data --target-name data-old";
 const LIST: &str = "Examples:
   incus-backup-volume list
   incus-backup-volume list default/data --format json";
@@ -21,9 +25,16 @@ const SHOW: &str = "Examples:
 const DELETE: &str = "Examples:
   incus-backup-volume delete default/data --version 20260131T235959Z
   incus-backup-volume delete default/data --all-versions --force";
+const FILES: &str = "Examples:
+  incus-backup-volume files list default/data
+  incus-backup-volume files get default/data/photos ./old
+  incus-backup-volume files diff default/data";
 const PROTECT: &str = "Examples:
   incus-backup-volume protect default/data
   incus-backup-volume protect default/data --version 20260131T235959Z";
+const UNPROTECT: &str = "Examples:
+  incus-backup-volume unprotect default/data
+  incus-backup-volume unprotect default/data --all-versions";
 
 /// Back up the custom volumes of Incus, and bring them back
 ///
@@ -33,7 +44,7 @@ const PROTECT: &str = "Examples:
 #[command(
     name = "incus-backup-volume",
     version,
-    after_help = EXIT_STATUS,
+    after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"),
     subcommand_required = true,
     arg_required_else_help = true,
     disable_help_subcommand = true
@@ -65,12 +76,13 @@ pub enum VolumeVerb {
     #[command(visible_alias = "rm", after_help = DELETE)]
     Delete(Delete),
     /// Files of a stored version: list them, take them out, compare
-    #[command(subcommand)]
+    #[command(subcommand, after_help = FILES)]
     Files(VolumeFiles),
     /// Protect stored versions: neither `delete` nor `prune` removes them
     #[command(after_help = PROTECT)]
     Protect(Protect),
     /// Let stored versions go that were protected
+    #[command(after_help = UNPROTECT)]
     Unprotect(Protect),
 }
 
