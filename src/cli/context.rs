@@ -143,7 +143,7 @@ impl Context {
             restic: ResticAccess {
                 tool: Tool::new(
                     binary.unwrap_or_else(|| PathBuf::from("restic")),
-                    self.environment.restic_password,
+                    self.environment.restic_password.is_some(),
                 ),
                 owner: self.owner.clone(),
                 state: self.environment.state.clone(),

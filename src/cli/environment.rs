@@ -14,8 +14,8 @@ pub(super) struct Environment {
     pub(super) target: Option<String>,
     /// `XDG_DATA_HOME`, or where it is by default.
     pub(super) data_home: Option<PathBuf>,
-    /// Whether something says what the password of restic repositories is.
-    pub(super) restic_password: bool,
+    /// What says the password of restic repositories.
+    pub(super) restic_password: Option<ResticPassword>,
     /// Where locks of this machine are: below `XDG_CACHE_HOME`, or where that is by default.
     pub(super) state: PathBuf,
     /// `NOTIFY_SOCKET`: where the manager of a unit listens.
@@ -28,12 +28,23 @@ pub(super) struct Environment {
     pub(super) root: bool,
 }
 
-/// Where restic looks for the password of a repository.
-const PASSWORDS: [&str; 3] = [
-    "RESTIC_PASSWORD",
-    "RESTIC_PASSWORD_FILE",
-    "RESTIC_PASSWORD_COMMAND",
-];
+/// What tells restic the password of a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ResticPassword {
+    /// A variable holds it, or names a file.
+    AtHand,
+    /// A command tells it, which may ask somebody.
+    ByCommand,
+}
+
+fn restic_password() -> Option<ResticPassword> {
+    if variable("RESTIC_PASSWORD_COMMAND").is_some() {
+        return Some(ResticPassword::ByCommand);
+    }
+    let at_hand = ["RESTIC_PASSWORD", "RESTIC_PASSWORD_FILE"];
+    let is_at_hand = at_hand.iter().any(|name| variable(name).is_some());
+    is_at_hand.then_some(ResticPassword::AtHand)
+}
 
 #[expect(
     clippy::disallowed_methods,
@@ -103,7 +114,7 @@ impl Environment {
             },
             target: text("INCUS_BACKUP_TARGET"),
             data_home: path("XDG_DATA_HOME").or_else(|| home.map(|home| home.join(".local/share"))),
-            restic_password: PASSWORDS.iter().any(|name| variable(name).is_some()),
+            restic_password: restic_password(),
             state: path("XDG_CACHE_HOME")
                 .or(cache_home)
                 .unwrap_or_else(std::env::temp_dir)

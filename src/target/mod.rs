@@ -35,7 +35,9 @@ pub use manifest::{
     UnreadableKind, VolumeFacts,
 };
 pub use reach::{Access, Found, ResticAccess};
-pub use restic::{InvalidRepository, Opening, Repository, ResticTarget, ResticVersion, Tool};
+pub use restic::{
+    Glance, InvalidRepository, Opening, Repository, ResticTarget, ResticVersion, Tool,
+};
 pub use run::{RunRecord, without_credentials};
 pub use seam::{
     Depth, Doomed, Draft, DraftFile, ExclusiveLock, Filter, Opened, Protection, Seekable,

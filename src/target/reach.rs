@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    DirectoryTarget, Location, Opening, Probe, ResticTarget, Target, TargetError, Tool,
+    DirectoryTarget, Glance, Location, Opening, Probe, ResticTarget, Target, TargetError, Tool,
     open_directory,
 };
 use crate::model::{Bytes, Owner};
@@ -76,6 +76,15 @@ impl Location {
             Self::Restic(repository) => {
                 Ok(Arc::new(ResticTarget::open(repository, access.opening())?))
             }
+        }
+    }
+
+    /// What a repository of restic holds, if it tells that within this time and asks nobody; a directory
+    /// is opened instead. Blocks.
+    pub fn glance(&self, access: &Access, within: Duration) -> Option<Glance> {
+        match self {
+            Self::Directory(_) => None,
+            Self::Restic(repository) => ResticTarget::glance(repository, access.opening(), within),
         }
     }
 

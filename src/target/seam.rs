@@ -241,6 +241,15 @@ pub struct Filter {
     pub resource: Option<ResourceId>,
 }
 
+impl Filter {
+    /// Whether a version is meant.
+    pub fn fits(&self, id: &StoredId) -> bool {
+        self.source.as_ref().is_none_or(|it| *it == id.source)
+            && self.kind.is_none_or(|it| it == id.resource.kind())
+            && self.resource.as_ref().is_none_or(|it| *it == id.resource)
+    }
+}
+
 /// One version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StoredId {

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use incus_backup::testing::fake::Series;
+use incus_backup::testing::fake::{FakeImage, Series};
 
 use crate::fake::World;
 use crate::lab::{Ran, command, lab, program_for};
+use crate::restic::{self, Repository, needs_restic};
 
 /// A server with `web`, `db` and a volume, of which `web` is backed up.
 fn world() -> World {
@@ -151,6 +152,169 @@ fn what_the_server_has_can_be_created_and_what_the_target_has_restored() {
         bash(&world, "incus-backup-instance list --from f"),
         ["fake"]
     );
+}
+
+/// Flags that stand before the cursor say what is asked, in every shell.
+#[test]
+fn the_flags_of_the_line_say_what_is_meant() {
+    let world = world();
+    let mut state = world.incus.state();
+    let shop = serde_json::Map::new();
+    state.projects.insert("shop".into(), shop);
+    let mut own = state.instance("db").unwrap().clone();
+    own.object["name"] = "till".into();
+    state.instances.insert(("shop".into(), "till".into()), own);
+    drop(state);
+    let line = "incus-backup-instance create --project shop ";
+    assert!(bash(&world, line).contains(&"till".to_owned()));
+    assert!(!bash(&world, line).contains(&"db".to_owned()));
+    let words = ["create", "--project", "shop", ""];
+    assert!(fish(&world, "instance", &words).contains(&"till".to_owned()));
+    let nowhere = "incus-backup-instance restore --target dir:/nowhere w";
+    assert_eq!(bash(&world, nowhere), [""; 0]);
+}
+
+#[test]
+fn buckets_and_images_of_the_server_and_of_the_target_are_offered() {
+    let world = world();
+    let fingerprint = {
+        let mut state = world.incus.state();
+        state.add_bucket("tank", "photos");
+        let debian = state.add_image("default", FakeImage::new(None, b"debian"));
+        state.add_image_alias("default", "debian/12", &debian);
+        debian
+    };
+    let bucket = ["tank/photos"];
+    assert_eq!(bash(&world, "incus-backup-bucket create tank/"), bucket);
+    let image = ["debian/12"];
+    assert_eq!(bash(&world, "incus-backup-image create deb"), image);
+    let line = format!("incus-backup-image create {}", &fingerprint[..6]);
+    assert_eq!(bash(&world, &line), [&fingerprint[..12]]);
+    for kind in ["bucket", "image"] {
+        world.run_for(kind, &["create", "--yes"]).exits(0);
+    }
+    assert_eq!(bash(&world, "incus-backup-bucket restore tank/"), bucket);
+    assert_eq!(bash(&world, "incus-backup-image restore deb"), image);
+    let line = format!("incus-backup-image show {} --version ", &fingerprint[..6]);
+    assert_eq!(bash(&world, &line).len(), 1);
+}
+
+#[test]
+fn versions_of_another_volume_in_the_same_pool_are_not_offered() {
+    let world = world();
+    world.incus.state().add_volume("tank", "other");
+    for (name, moment) in [
+        ("tank/data", "2026-01-01T03:04:05Z"),
+        ("tank/other", "2026-01-02T03:04:05Z"),
+    ] {
+        let mut command = world.command_for("volume", &["create", name, "--yes"]);
+        command.env("INCUS_BACKUP_TEST_CLOCK", moment);
+        Ran::of(&command.output().unwrap()).exits(0);
+    }
+    let line = "incus-backup-volume restore tank/data --version ";
+    assert_eq!(bash(&world, line), ["20260101T030405Z"]);
+}
+
+/// What bash is offered where backups are in a repository.
+#[track_caller]
+fn in_repository(
+    world: &World,
+    repository: &Repository,
+    line: &str,
+    more: &[(&str, &str)],
+) -> Vec<String> {
+    let kind = line.split(' ').next().unwrap();
+    let kind = kind.trim_start_matches("incus-backup-").to_owned();
+    let uri = repository.uri();
+    let own = repository.environment();
+    let mut environment = vec![
+        ("COMPLETE", "bash"),
+        ("INCUS_BACKUP_LINE", line),
+        ("INCUS_BACKUP_TARGET", uri.as_str()),
+    ];
+    environment.extend(
+        own.iter()
+            .map(|(key, value)| (key.as_str(), value.as_str())),
+    );
+    environment.extend(more);
+    offered(world, &kind, &["--", "_"], &environment)
+}
+
+#[test]
+fn what_a_repository_holds_is_offered() {
+    needs_restic!();
+    let (world, repository) = (world(), Repository::new());
+    for moment in ["2026-01-01T03:04:05Z", "2026-01-02T03:04:05Z"] {
+        let mut command = world.command(&["create", "web", "--yes"]);
+        command
+            .envs(repository.environment())
+            .env("INCUS_BACKUP_TARGET", repository.uri())
+            .env("INCUS_BACKUP_TEST_CLOCK", moment);
+        Ran::of(&command.output().unwrap()).exits(0);
+    }
+    let ask = |line: &str| in_repository(&world, &repository, line, &[]);
+    assert_eq!(ask("incus-backup-instance restore w"), ["web"]);
+    assert_eq!(ask("incus-backup-volume restore w"), [""; 0]);
+    assert_eq!(ask("incus-backup-instance list --from f"), ["fake"]);
+    let versions = ["20260102T030405Z", "20260101T030405Z"];
+    assert_eq!(
+        ask("incus-backup-instance restore web --version "),
+        versions
+    );
+    // Where versions are copied from has another name.
+    let uri = repository.uri();
+    let line = format!("incus-backup-setup copy --from {uri} --to nas --type instance w");
+    assert_eq!(ask(&line), ["web"]);
+    // A command that says the password may ask somebody.
+    let location = repository.path().display().to_string();
+    let asked = repository.beside("asked").display().to_string();
+    let says = format!("touch {asked}");
+    let target = format!("restic:{location}");
+    let more = [
+        ("INCUS_BACKUP_TARGET", target.as_str()),
+        ("RESTIC_PASSWORD_COMMAND", says.as_str()),
+    ];
+    let line = "incus-backup-instance restore w";
+    assert_eq!(in_repository(&world, &repository, line, &more), [""; 0]);
+    assert!(!repository.beside("asked").exists());
+    let cache = repository.beside("cache").display().to_string();
+    let more = [
+        ("INCUS_BACKUP_TARGET", target.as_str()),
+        ("RESTIC_PASSWORD", restic::PASSWORD),
+        ("RESTIC_CACHE_DIR", cache.as_str()),
+    ];
+    assert_eq!(in_repository(&world, &repository, line, &more), ["web"]);
+    assert_eq!(repository.locks(), 0);
+}
+
+#[test]
+fn nobody_waits_for_a_restic_that_says_nothing() {
+    needs_restic!();
+    let (world, repository) = (world(), Repository::new());
+    let pid = repository.beside("pid");
+    let sleep = format!(
+        "[ \"$1\" = snapshots ] || exec $real \"$@\"; echo $$ >{}; exec sleep 60",
+        pid.display()
+    );
+    let path = format!("{}:/usr/bin:/bin", repository.wrapper(&sleep).display());
+    let begun = Instant::now();
+    let line = "incus-backup-instance restore w";
+    let more = [("PATH", path.as_str())];
+    assert_eq!(in_repository(&world, &repository, line, &more), [""; 0]);
+    let taken = begun.elapsed();
+    assert!(taken < Duration::from_secs(4), "{taken:?}");
+    let pid: u32 = std::fs::read_to_string(pid)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+    // Nothing is there, or it is not restic.
+    let missing = Repository::missing();
+    assert_eq!(in_repository(&world, &missing, line, &[]), [""; 0]);
+    let path = repository.wrapper("exit 1").display().to_string();
+    let more = [("PATH", path.as_str())];
+    assert_eq!(in_repository(&world, &repository, line, &more), [""; 0]);
 }
 
 #[test]

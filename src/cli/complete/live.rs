@@ -1,6 +1,5 @@
 //! Names that a server, a target or the settings have at the time.
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -9,7 +8,6 @@ use std::time::Duration;
 use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 
-use super::super::args::{LockWait, TargetChoice};
 use super::super::context::{Context, source_of};
 use super::super::environment::Environment;
 use super::super::notified::Done;
@@ -18,7 +16,6 @@ use crate::incus::{Client, Config, Keys};
 use crate::model::{Kind, Owner, ProjectName, RemoteName, RunId};
 use crate::progress::{Cancel, Silent};
 use crate::settings::Settings;
-use crate::target::{Filter, Location, Stored, Target};
 use crate::ui::{LogFormat, Terminal, Verbosity};
 
 /// How long a server may take; whoever presses TAB waits for it.
@@ -54,7 +51,7 @@ pub(super) fn with_names(command: Command) -> Command {
     below(command, kind, &name)
 }
 
-fn kind_of(program: &str) -> Option<Kind> {
+pub(super) fn kind_of(program: &str) -> Option<Kind> {
     program.strip_prefix("incus-backup-")?.parse().ok()
 }
 
@@ -108,14 +105,19 @@ fn is_plain(name: &str) -> bool {
         .all(|byte| byte.is_ascii_alphanumeric() || b"._-/:@%+,=".contains(&byte))
 }
 
+fn is_setup(word: &String) -> bool {
+    word == "setup" || word.ends_with("incus-backup-setup")
+}
+
 /// What the words say already.
-struct Asked {
-    context: Context,
-    project: Option<ProjectName>,
-    target: Option<String>,
-    from: Option<String>,
+pub(super) struct Asked {
+    pub(super) context: Context,
+    pub(super) project: Option<ProjectName>,
+    pub(super) target: Option<String>,
+    /// The server whose backups are meant.
+    pub(super) from: Option<String>,
     /// Words that are no flags.
-    plain: Vec<String>,
+    pub(super) plain: Vec<String>,
 }
 
 impl Asked {
@@ -131,10 +133,17 @@ impl Asked {
             }
         };
         let run = RunId::begin();
+        // Where versions are copied, `--from` is a target.
+        let copies = words.iter().any(|word| word == "copy") && words.iter().any(is_setup);
+        let (target, from) = if copies {
+            ("--from", "--source")
+        } else {
+            ("--target", "--from")
+        };
         Self {
             project: value("--project").and_then(|name| name.parse().ok()),
-            target: value("--target"),
-            from: value("--from"),
+            target: value(target),
+            from: value(from),
             plain: words
                 .iter()
                 .skip(1)
@@ -169,7 +178,7 @@ impl Asked {
             Names::Targets => Some(self.settings()?.targets.into_keys().collect()),
             Names::Notifications => Some(self.settings()?.notifications.into_keys().collect()),
             Names::Sources => {
-                let sources = self.directory()?.sources().ok()?;
+                let sources = self.sources()?;
                 Some(sources.iter().map(ToString::to_string).collect())
             }
             Names::Versions => self.versions(),
@@ -252,53 +261,8 @@ impl Asked {
         )
     }
 
-    /// The target, where it is a directory: restic takes longer than anybody waits for a TAB.
-    fn directory(&self) -> Option<Arc<dyn Target>> {
-        let choice = TargetChoice {
-            target: self.target.clone(),
-            locks: LockWait { lock_timeout: 0 },
-            unlock: false,
-        };
-        let chosen = self.context.choice(&choice).ok()?;
-        let Location::Directory(_) = chosen.location else {
-            return None;
-        };
-        let access = self.context.access(&chosen, &choice);
-        chosen.location.open(&access).ok()
-    }
-
-    fn stored(&self, kind: Option<Kind>) -> Option<Vec<Stored>> {
-        let target = self.directory()?;
-        let filter = Filter {
-            source: self.from.as_deref().and_then(|from| from.parse().ok()),
-            kind,
-            resource: None,
-        };
-        let mut stored = target.versions(&filter).ok()?;
-        if let Some(project) = &self.project {
-            stored.retain(|it| it.id.resource.project() == Some(project));
-        }
-        Some(stored)
-    }
-
-    /// The names of what is stored; of a remote that is written out, or of any server.
-    fn stored_names(&self, kind: Option<Kind>, current: &str) -> Option<Vec<String>> {
-        let prefix = current
-            .split_once(':')
-            .map(|(remote, _)| format!("{remote}:"));
-        let mut stored = self.stored(kind)?;
-        if let Some(prefix) = &prefix {
-            let source = self.source(prefix)?;
-            stored.retain(|it| it.id.source.as_str() == source);
-        }
-        let prefix = prefix.unwrap_or_default();
-        let names = stored.iter().filter_map(name_of);
-        let names: BTreeSet<String> = names.map(|name| format!("{prefix}{name}")).collect();
-        Some(names.into_iter().collect())
-    }
-
     /// What the target calls the server of a remote.
-    fn source(&self, prefix: &str) -> Option<String> {
+    pub(super) fn source(&self, prefix: &str) -> Option<String> {
         let remote = prefix.trim_end_matches(':');
         if remote != "local" {
             return Some(remote.to_owned());
@@ -311,46 +275,6 @@ impl Asked {
             Some(source_of(&client, &remote).ok()?.name.to_string())
         })
     }
-
-    /// The versions of what is named before; the newest first.
-    fn versions(&self) -> Option<Vec<String>> {
-        let program = words().first().map(String::as_str).unwrap_or_default();
-        let program = program.rsplit('/').next().unwrap_or(program);
-        let first = self.plain.first().map(String::as_str).unwrap_or_default();
-        let kind = kind_of(program).or_else(|| first.parse().ok());
-        let stored = self.stored(kind)?;
-        let names: Vec<&str> = self
-            .plain
-            .iter()
-            .map(|word| word.split_once(':').map_or(word.as_str(), |(_, name)| name))
-            .collect();
-        let is_meant = |it: &&Stored| {
-            let own = name_of(it);
-            own.is_some_and(|own| {
-                names
-                    .iter()
-                    .any(|name| name.split('/').next() == own.split('/').next())
-            })
-        };
-        let meant: Vec<&Stored> = stored.iter().filter(is_meant).collect();
-        let of = if meant.is_empty() {
-            stored.iter().collect()
-        } else {
-            meant
-        };
-        let versions: BTreeSet<String> = of.iter().map(|it| it.id.version.to_string()).collect();
-        Some(versions.into_iter().rev().collect())
-    }
-}
-
-/// How a resource is named on a command line.
-fn name_of(stored: &Stored) -> Option<String> {
-    let resource = &stored.id.resource;
-    let name = resource.name()?;
-    Some(match resource.pool() {
-        Some(pool) => format!("{pool}/{name}"),
-        None => name.to_string(),
-    })
 }
 
 /// The names of what a server has of a kind.
@@ -372,8 +296,35 @@ async fn resources(client: &Client, project: &ProjectName, kind: Kind) -> Option
             }
             Some(found)
         }
-        Kind::Bucket | Kind::Image | Kind::Config => None,
+        Kind::Bucket => {
+            let mut found = Vec::new();
+            for pool in client.pools().await.ok()? {
+                // Pools of some drivers have none.
+                let buckets = client.buckets(&pool.name, project).await;
+                let buckets = buckets.unwrap_or_default();
+                found.extend(
+                    buckets
+                        .iter()
+                        .map(|it| format!("{}/{}", pool.name, it.name)),
+                );
+            }
+            Some(found)
+        }
+        Kind::Image => {
+            let all = client.images(project).await.ok()?;
+            let names = all.iter().flat_map(|image| {
+                let aliases = image.aliases().iter().map(|it| it.name.clone());
+                aliases.chain([short(&image.fingerprint.to_string())])
+            });
+            Some(names.collect())
+        }
+        Kind::Config => None,
     }
+}
+
+/// As much of a fingerprint as `incus` shows.
+pub(super) fn short(fingerprint: &str) -> String {
+    fingerprint.chars().take(12).collect()
 }
 
 /// Waits for an answer, but not long.

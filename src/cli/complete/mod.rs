@@ -12,6 +12,7 @@
 mod bash;
 mod line;
 mod live;
+mod stored;
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
@@ -46,8 +47,14 @@ pub(super) fn intercept(factory: fn() -> Command) -> Option<ExitCode> {
         for_incus(factory, &words);
         return Some(Exit::Done.into());
     }
-    let line = words.iter().skip_while(|word| *word != "--").skip(1);
-    remember(line.cloned());
+    // Bash hands on the line itself, in place of words.
+    let line = super::environment::bash_line();
+    if line.is_empty() {
+        let line = words.iter().skip_while(|word| *word != "--").skip(1);
+        remember(line.cloned());
+    } else {
+        remember(line::words(&line).into_iter().map(OsString::from));
+    }
     let complete = CompleteEnv::with_factory(|| live::with_names(factory()))
         .shells(Shells(&SHELLS))
         .try_complete(words, None);

@@ -127,6 +127,24 @@ impl Repository {
         Ok(())
     }
 
+    /// The same repository, reached so that nobody is asked for a password on the way; nothing where that
+    /// cannot be had.
+    pub(super) fn without_questions(mut self) -> Option<Self> {
+        if self.address.starts_with("rclone:") {
+            // Its configuration may have a password of its own.
+            return None;
+        }
+        if self.address.starts_with("sftp:") {
+            let own = |(name, _): &(String, String)| name.starts_with("sftp.");
+            if self.options.iter().any(own) {
+                return None;
+            }
+            let quiet = ("sftp.args".to_owned(), "-oBatchMode=yes".to_owned());
+            self.options.push(quiet);
+        }
+        Some(self)
+    }
+
     /// The repository in restic's words. It can hold credentials: it goes into the environment of
     /// restic and nowhere else.
     pub(super) fn address(&self) -> &str {
@@ -211,6 +229,24 @@ mod tests {
         let repository = Repository::parse(text).unwrap();
         assert_eq!(repository.address(), address);
         assert_eq!(repository.arguments(), arguments);
+    }
+
+    #[rstest]
+    #[case("/r", Some(vec![]))]
+    #[case("s3:https://h/b", Some(vec![]))]
+    #[case("sftp:me@h:/r", Some(vec!["--option=sftp.args=-oBatchMode=yes"]))]
+    #[case("repo=sftp:me@h:/r,option.sftp.command=ssh h", None)]
+    #[case("rclone:remote:r", None)]
+    fn who_is_not_to_be_asked_is_not_asked_by_what_restic_runs(
+        #[case] text: &str,
+        #[case] arguments: Option<Vec<&str>>,
+    ) {
+        let quiet = Repository::parse(text).unwrap().without_questions();
+        let told = quiet.map(|it| it.arguments());
+        assert_eq!(
+            told,
+            arguments.map(|it| it.into_iter().map(str::to_owned).collect())
+        );
     }
 
     #[test]

@@ -232,15 +232,10 @@ impl Catalog {
 
     /// The versions that fit, as they are listed.
     pub(super) fn stored(&self, filter: &Filter) -> Vec<Stored> {
-        let fits = |id: &StoredId| {
-            filter.source.as_ref().is_none_or(|it| *it == id.source)
-                && filter.kind.is_none_or(|it| it == id.resource.kind())
-                && filter.resource.as_ref().is_none_or(|it| *it == id.resource)
-        };
-        let own = self.versions.iter().filter(|(id, _)| fits(id));
+        let own = self.versions.iter().filter(|(id, _)| filter.fits(id));
         let mut all: Vec<Stored> = own.map(|(id, entry)| entry.stored(id)).collect();
         if !self.legacy.is_empty() {
-            let legacy = self.legacy.iter().filter(|(id, _)| fits(id));
+            let legacy = self.legacy.iter().filter(|(id, _)| filter.fits(id));
             all.extend(legacy.map(|(id, set)| set.stored(id)));
             all.sort_by(|one, other| one.id.cmp(&other.id));
         }

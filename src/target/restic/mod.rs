@@ -34,6 +34,7 @@ mod bundle;
 mod catalog;
 mod draft;
 mod feed;
+mod glance;
 mod held;
 mod legacy;
 mod lock;
@@ -51,6 +52,7 @@ mod tags;
 mod version;
 
 pub use address::{InvalidRepository, Repository};
+pub use glance::Glance;
 pub use process::Tool;
 pub use repository::{Opening, ResticTarget};
 pub use version::ResticVersion;

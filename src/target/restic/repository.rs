@@ -71,7 +71,7 @@ impl ResticTarget {
         held::unlock(&Self::new(repository, opening)?.inner.restic)
     }
 
-    fn new(repository: &Repository, opening: Opening) -> Result<Self, TargetError> {
+    pub(super) fn new(repository: &Repository, opening: Opening) -> Result<Self, TargetError> {
         let version = opening.tool.version()?;
         let restic = Restic {
             tool: opening.tool,
