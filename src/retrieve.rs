@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use sha2::Digest as _;
 
-use crate::archive::{ArchiveError, Index, Pass, Passage, Unpack, decoder};
+use crate::archive::{ArchiveError, Index, Pass, Passage, Unpack, unpacked};
 use crate::model::{Bytes, Kind, Sha256};
 use crate::progress::Task;
 use crate::target::{ArchiveFacts, Checksums, Manifest, Opened};
@@ -65,11 +65,9 @@ pub fn archive<W: Write, P: Passage<W>>(
         let ended = unpack.finish()?;
         return compare(hashed, archive, ended);
     }
-    if archive.compression == "none" {
-        copy(&mut hashed, &mut passage, archive.size)?;
-    } else {
-        copy(&mut decoder(&mut hashed), &mut passage, archive.size)?;
-    }
+    let mut plain = unpacked(&mut hashed, &archive.compression);
+    copy(&mut plain, &mut passage, archive.size)?;
+    drop(plain);
     let ended = passage.finish()?;
     compare(hashed, archive, ended)
 }

@@ -2,7 +2,8 @@
 //!
 //! Zstandard frames of 4 MiB of plaintext, each with its size and checksum, then a seek table in a
 //! skippable frame: the *seekable format* of Zstandard's `contrib/seekable_format`. Every decoder
-//! takes it as it is, and any part can be read without the rest.
+//! takes it as it is, and any part can be read without the rest. Where gzip is asked for, each is a member of
+//! a gzip file instead, and there is no table.
 //!
 //! # Design
 //!
@@ -10,13 +11,14 @@
 //! buffers, goes to one thread that writes, so that hashing and writing overlap with compression.
 //! Buffers are used again: their number bounds the memory.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use crate::model::Bytes;
+use super::gzip;
+use crate::model::{Bytes, CompressionChoice};
 
 /// How much plaintext is in a frame.
 pub(super) const FRAME: usize = 4 * 1024 * 1024;
@@ -36,6 +38,52 @@ pub enum Compression {
         /// Its level.
         level: i32,
     },
+    /// By gzip.
+    Gzip {
+        /// Its level.
+        level: u32,
+    },
+}
+
+impl From<CompressionChoice> for Compression {
+    fn from(choice: CompressionChoice) -> Self {
+        match choice {
+            CompressionChoice::None => Self::None,
+            CompressionChoice::Zstd(level) => Self::Zstd { level },
+            CompressionChoice::Gzip(level) => Self::Gzip { level },
+        }
+    }
+}
+
+/// What packs one piece after the other.
+enum Packer {
+    Zstd(zstd::bulk::Compressor<'static>),
+    Gzip(u32),
+}
+
+impl Packer {
+    /// Nothing where nothing is packed.
+    fn new(compression: Compression) -> io::Result<Option<Self>> {
+        Ok(match compression {
+            Compression::None => None,
+            Compression::Gzip { level } => Some(Self::Gzip(level)),
+            Compression::Zstd { level } => {
+                let mut compressor = zstd::bulk::Compressor::new(level)?;
+                compressor.set_parameter(zstd::zstd_safe::CParameter::ChecksumFlag(true))?;
+                Some(Self::Zstd(compressor))
+            }
+        })
+    }
+
+    fn pack(&mut self, buffers: &mut Buffers) -> io::Result<()> {
+        buffers.packed.clear();
+        match self {
+            Self::Zstd(compressor) => compressor
+                .compress_to_buffer(&buffers.plain, &mut buffers.packed)
+                .map(drop),
+            Self::Gzip(level) => gzip::pack(&buffers.plain, *level, &mut buffers.packed),
+        }
+    }
 }
 
 /// How much went in and came out.
@@ -87,7 +135,7 @@ enum Mode<W> {
         out: W,
         totals: FrameTotals,
     },
-    Zstd {
+    Packed {
         current: Buffers,
         threads: Threads<W>,
     },
@@ -113,14 +161,12 @@ fn stopped() -> io::Error {
 impl<W: Write + Send + 'static> FrameWriter<W> {
     /// Writes to `out` what is compressed on `threads` threads.
     pub fn new(out: W, compression: Compression, threads: NonZeroUsize) -> io::Result<Self> {
-        let Compression::Zstd { level } = compression else {
+        if compression == Compression::None {
+            let totals = FrameTotals::default();
             return Ok(Self {
-                mode: Mode::Plain {
-                    out,
-                    totals: FrameTotals::default(),
-                },
+                mode: Mode::Plain { out, totals },
             });
-        };
+        }
         let workers = threads.get().min(WORKERS);
         let (jobs, queue) = sync_channel::<Job>(1);
         let (order, ordered) = sync_channel(workers);
@@ -133,22 +179,27 @@ impl<W: Write + Send + 'static> FrameWriter<W> {
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..workers {
             let queue = queue.clone();
-            let mut compressor = zstd::bulk::Compressor::new(level)?;
-            compressor.set_parameter(zstd::zstd_safe::CParameter::ChecksumFlag(true))?;
+            let Some(mut packer) = Packer::new(compression)? else {
+                continue;
+            };
             std::thread::Builder::new()
                 .name("compress".to_owned())
-                .spawn(move || work(&queue, &mut compressor))?;
+                .spawn(move || work(&queue, &mut packer))?;
         }
+        let end = match compression {
+            Compression::Gzip { .. } => End::OfMembers,
+            Compression::None | Compression::Zstd { .. } => End::SeekTable,
+        };
         let writer = std::thread::Builder::new()
             .name("write".to_owned())
-            .spawn(move || write(out, &ordered, &returns))?;
+            .spawn(move || write(out, end, &ordered, &returns))?;
         let threads = Threads {
             jobs,
             order,
             free,
             writer,
         };
-        let mode = Mode::Zstd {
+        let mode = Mode::Packed {
             current: Buffers::new(),
             threads,
         };
@@ -160,7 +211,7 @@ impl<W: Write + Send + 'static> FrameWriter<W> {
         match self.mode {
             Mode::Plain { out, totals } => Ok((out, totals)),
             Mode::Failed => Err(stopped()),
-            Mode::Zstd { current, threads } => {
+            Mode::Packed { current, threads } => {
                 let sent = if current.plain.is_empty() {
                     Ok(())
                 } else {
@@ -184,7 +235,7 @@ impl<W: Write + Send + 'static> FrameWriter<W> {
 
     fn fail(&mut self) -> io::Error {
         match std::mem::replace(&mut self.mode, Mode::Failed) {
-            Mode::Zstd {
+            Mode::Packed {
                 threads:
                     Threads {
                         jobs,
@@ -230,7 +281,7 @@ impl<W: Write + Send + 'static> Write for FrameWriter<W> {
                 return Ok(count);
             }
             Mode::Failed => return Err(stopped()),
-            Mode::Zstd { current, threads } => (current, threads),
+            Mode::Packed { current, threads } => (current, threads),
         };
         let count = (FRAME - current.plain.len()).min(bytes.len());
         current.plain.extend_from_slice(&bytes[..count]);
@@ -248,7 +299,7 @@ impl<W: Write + Send + 'static> Write for FrameWriter<W> {
     }
 }
 
-fn work(queue: &Mutex<Receiver<Job>>, compressor: &mut zstd::bulk::Compressor<'_>) {
+fn work(queue: &Mutex<Receiver<Job>>, packer: &mut Packer) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job {
@@ -258,15 +309,23 @@ fn work(queue: &Mutex<Receiver<Job>>, compressor: &mut zstd::bulk::Compressor<'_
         else {
             return;
         };
-        buffers.packed.clear();
-        let packed = compressor.compress_to_buffer(&buffers.plain, &mut buffers.packed);
+        let done = packer.pack(&mut buffers);
         // A writer that has stopped does not take it.
-        let _ = answer.send(packed.map(|_| buffers));
+        let _ = answer.send(done.map(|()| buffers));
     }
+}
+
+/// What stands behind the last frame.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    SeekTable,
+    /// Nothing, but for a file without any.
+    OfMembers,
 }
 
 fn write<W: Write>(
     mut out: W,
+    end: End,
     ordered: &Receiver<Ordered>,
     returns: &SyncSender<Buffers>,
 ) -> io::Result<(W, FrameTotals)> {
@@ -288,9 +347,13 @@ fn write<W: Write>(
                 let _ = returns.try_send(buffers);
             }
             Ok(Ordered::End) => {
-                let table = seek_table(&table)?;
-                out.write_all(&table)?;
-                totals.stored += Bytes(table.len() as u64);
+                let last = match end {
+                    End::SeekTable => seek_table(&table)?,
+                    End::OfMembers if table.is_empty() => gzip::nothing()?,
+                    End::OfMembers => Vec::new(),
+                };
+                out.write_all(&last)?;
+                totals.stored += Bytes(last.len() as u64);
                 return Ok((out, totals));
             }
             Err(_) => return Err(stopped()),
@@ -309,36 +372,4 @@ fn seek_table(entries: &[u8]) -> io::Result<Vec<u8>> {
     table.push(0);
     table.extend_from_slice(&SEEKABLE.to_le_bytes());
     Ok(table)
-}
-
-/// Reads the plaintext of all frames.
-pub fn decoder(reader: impl Read) -> impl Read {
-    Lazy {
-        reader: Some(reader),
-        decoder: None,
-    }
-}
-
-/// A frame can ask its reader to remember up to 128 MiB. Those written here are of 4 MiB; twice
-/// that is allowed.
-const WINDOW_LOG: u32 = 23;
-
-/// A decoder whose set-up fails when it is read.
-struct Lazy<R: Read> {
-    reader: Option<R>,
-    decoder: Option<zstd::Decoder<'static, io::BufReader<R>>>,
-}
-
-impl<R: Read> Read for Lazy<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if let Some(reader) = self.reader.take() {
-            let reader = io::BufReader::with_capacity(256 * 1024, reader);
-            let mut decoder = zstd::Decoder::with_buffer(reader)?;
-            decoder.window_log_max(WINDOW_LOG)?;
-            self.decoder = Some(decoder);
-        }
-        self.decoder
-            .as_mut()
-            .map_or(Ok(0), |decoder| decoder.read(buffer))
-    }
 }

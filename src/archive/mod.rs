@@ -5,8 +5,10 @@
 //! they come, checks them and hands them on; [`FrameWriter`] compresses what it is given.
 
 mod check;
+mod decoder;
 mod error;
 mod frames;
+mod gzip;
 mod header;
 mod index;
 mod listing;
@@ -21,8 +23,9 @@ mod seekable;
 mod seen;
 mod unpack;
 
+pub use decoder::{decoder, unpacked};
 pub use error::ArchiveError;
-pub use frames::{Compression, FrameTotals, FrameWriter, decoder};
+pub use frames::{Compression, FrameTotals, FrameWriter};
 pub use index::{ContentType, Index, Needs};
 pub use listing::{LISTING, Listed, read_listing};
 pub use members::{Member, MemberKind, MemberPath, MemberWriter, Members};

@@ -147,7 +147,7 @@ async fn export(
     task: &dyn Task,
 ) -> Result<(Box<dyn Draft>, StoredArchive<Contents>), BackupError> {
     let file = archive_name(context.options.compression);
-    let writing = Writing::to(context, &mut *draft, file)?.listed(&mut *draft)?;
+    let writing = Writing::to(context, &mut *draft, &file)?.listed(&mut *draft)?;
     let what = &Exportable::instance(subject.instance.project.clone(), name);
     let export = Export {
         context,

@@ -9,11 +9,8 @@ use crate::model::{CompressionChoice, Kind, PoolName, ResourceName, Version};
 use crate::target::{ArchiveFacts, InstanceFacts, Manifest, ManifestOptions, Requires};
 
 /// The name of the archive's file.
-pub(super) fn archive_name(compression: CompressionChoice) -> &'static str {
-    match compression {
-        CompressionChoice::None => "export.tar",
-        CompressionChoice::Zstd(_) => "export.tar.zst",
-    }
+pub(super) fn archive_name(compression: CompressionChoice) -> String {
+    format!("export.tar{}", compression.ending())
 }
 
 /// Describes what was stored.
@@ -50,11 +47,8 @@ pub(super) fn describe(context: &Context, subject: &Subject, taken: Taken) -> Ma
             optimized: index.optimized,
         },
         archive: Some(ArchiveFacts {
-            file: archive_name(context.options.compression).to_owned(),
-            compression: match context.options.compression {
-                CompressionChoice::None => "none".to_owned(),
-                CompressionChoice::Zstd(_) => "zstd".to_owned(),
-            },
+            file: archive_name(context.options.compression),
+            compression: context.options.compression.name().to_owned(),
             encryption: None,
             size: archive.contents.size,
             stored_size: archive.written.size,

@@ -227,10 +227,7 @@ fn write<P: Passage<Frames>>(
     passage: impl FnOnce(Frames) -> P,
     mut incoming: Incoming,
 ) -> Result<StoredArchive<P::Contents>, BackupError> {
-    let compression = match writing.compression {
-        CompressionChoice::None => Compression::None,
-        CompressionChoice::Zstd(level) => Compression::Zstd { level },
-    };
+    let compression = Compression::from(writing.compression);
     let frames =
         FrameWriter::new(writing.file, compression, writing.threads).map_err(BackupError::Write)?;
     let listed = Listed::new(frames, writing.listing).map_err(BackupError::Write)?;

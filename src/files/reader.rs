@@ -145,8 +145,11 @@ impl Reader {
         let Some(file) = self.opened.seekable(&self.archive.file)? else {
             return Ok(None);
         };
-        if self.archive.compression == "none" {
-            return Ok(Some(file));
+        match self.archive.compression.as_str() {
+            "none" => return Ok(Some(file)),
+            "zstd" => {}
+            // It has no table: it is read from its beginning.
+            _ => return Ok(None),
         }
         let frames = SeekableFrames::open(file)?;
         Ok(frames.map(|frames| Box::new(frames) as Box<dyn Seekable>))

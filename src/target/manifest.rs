@@ -141,7 +141,7 @@ pub struct ManifestOptions {
 pub struct ArchiveFacts {
     /// The name of its file.
     pub file: String,
-    /// How it is compressed: `zstd` or `none`; what the earlier tool left, in other ways too.
+    /// How it is compressed: `zstd`, `gzip` or `none`; what the earlier tool left, in other ways too.
     pub compression: String,
     /// How it is encrypted; nothing means not.
     #[serde(default)]

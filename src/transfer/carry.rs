@@ -8,7 +8,7 @@ use super::error::TransferError;
 use super::packing::Change;
 use super::plan::Copy;
 use crate::archive::{Compression, FrameWriter, LISTING, Listed, Raw};
-use crate::model::{Bytes, CompressionChoice, Kind};
+use crate::model::{Bytes, Kind};
 use crate::progress::{Cancel, Silent, Task};
 use crate::retrieve::{self, Damage};
 use crate::target::{
@@ -136,8 +136,8 @@ impl Carrier<'_> {
         task: &Arc<dyn Task>,
     ) -> Result<Written, TransferError> {
         let compression = match change {
-            Change::None | Change::Packed(CompressionChoice::None) => Compression::None,
-            Change::Packed(CompressionChoice::Zstd(level)) => Compression::Zstd { level },
+            Change::None => Compression::None,
+            Change::Packed(choice) => choice.into(),
         };
         let frames = FrameWriter::new(files.data, compression, self.threads)
             .map_err(TransferError::of_write)?;

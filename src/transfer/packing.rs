@@ -23,8 +23,6 @@ pub(super) enum Change {
     Packed(CompressionChoice),
 }
 
-const ENDING: &str = ".zst";
-
 impl Packing {
     /// What becomes of an archive. The files of images are what their fingerprint is of, and what is
     /// encrypted cannot be looked into.
@@ -33,15 +31,13 @@ impl Packing {
             return Change::None;
         }
         let wanted = match (self, archive.compression.as_str()) {
-            (Self::Unpacked | Self::Anew(CompressionChoice::None), "zstd") => {
-                CompressionChoice::None
-            }
-            (Self::Kept(CompressionChoice::Zstd(level)), "none") => CompressionChoice::Zstd(level),
-            (Self::Anew(CompressionChoice::Zstd(level)), "none" | "zstd") => {
-                CompressionChoice::Zstd(level)
-            }
+            (Self::Unpacked, "zstd" | "gzip") => CompressionChoice::None,
+            (Self::Kept(choice), "none") | (Self::Anew(choice), "none" | "zstd" | "gzip") => choice,
             _ => return Change::None,
         };
+        if wanted.name() == "none" && archive.compression == "none" {
+            return Change::None;
+        }
         Change::Packed(wanted)
     }
 }
@@ -49,11 +45,10 @@ impl Packing {
 impl Change {
     /// What the file is called then.
     pub(super) fn file(self, archive: &ArchiveFacts) -> String {
-        let plain = archive.file.strip_suffix(ENDING).unwrap_or(&archive.file);
+        let plain = CompressionChoice::without_ending(&archive.file);
         match self {
             Self::None => archive.file.clone(),
-            Self::Packed(CompressionChoice::None) => plain.to_owned(),
-            Self::Packed(CompressionChoice::Zstd(_)) => format!("{plain}{ENDING}"),
+            Self::Packed(choice) => format!("{plain}{}", choice.ending()),
         }
     }
 
@@ -61,8 +56,7 @@ impl Change {
     pub(super) fn compression(self, archive: &ArchiveFacts) -> String {
         match self {
             Self::None => archive.compression.clone(),
-            Self::Packed(CompressionChoice::None) => "none".to_owned(),
-            Self::Packed(CompressionChoice::Zstd(_)) => "zstd".to_owned(),
+            Self::Packed(choice) => choice.name().to_owned(),
         }
     }
 
@@ -84,10 +78,14 @@ mod tests {
     use crate::model::{Bytes, Sha256};
 
     fn archive(file: &str) -> ArchiveFacts {
-        let compressed = file.ends_with(ENDING);
         ArchiveFacts {
             file: file.to_owned(),
-            compression: if compressed { "zstd" } else { "none" }.to_owned(),
+            compression: match file.rsplit_once('.') {
+                Some((_, "zst")) => "zstd",
+                Some((_, "gz")) => "gzip",
+                _ => "none",
+            }
+            .to_owned(),
             encryption: None,
             size: Bytes(9),
             stored_size: Bytes(9),
@@ -97,6 +95,7 @@ mod tests {
     }
 
     const ZSTD: CompressionChoice = CompressionChoice::Zstd(7);
+    const GZIP: CompressionChoice = CompressionChoice::Gzip(6);
     const NONE: CompressionChoice = CompressionChoice::None;
 
     #[rstest]
@@ -106,6 +105,12 @@ mod tests {
     #[case(Packing::Kept(ZSTD), "export.tar.zst", "export.tar.zst", "zstd")]
     #[case(Packing::Kept(ZSTD), "export.tar", "export.tar.zst", "zstd")]
     #[case(Packing::Kept(NONE), "export.tar.zst", "export.tar.zst", "zstd")]
+    #[case(Packing::Unpacked, "export.tar.gz", "export.tar", "none")]
+    #[case(Packing::Kept(GZIP), "export.tar", "export.tar.gz", "gzip")]
+    #[case(Packing::Kept(ZSTD), "export.tar.gz", "export.tar.gz", "gzip")]
+    #[case(Packing::Kept(NONE), "export.tar", "export.tar", "none")]
+    #[case(Packing::Anew(ZSTD), "export.tar.gz", "export.tar.zst", "zstd")]
+    #[case(Packing::Anew(GZIP), "volume.iso.zst", "volume.iso.gz", "gzip")]
     #[case(Packing::Anew(NONE), "export.tar.zst", "export.tar", "none")]
     #[case(Packing::Anew(NONE), "export.tar", "export.tar", "none")]
     fn an_archive_is_packed_as_its_target_has_it(

@@ -2,7 +2,7 @@
 
 use super::gather::{Facts, Whose};
 use super::packing::{Change, Packing};
-use crate::model::{Bytes, Kind, Sha256};
+use crate::model::{Bytes, CompressionChoice, Kind, Sha256};
 use crate::plan::{Action, Fit, Plan, Room, Row, Step};
 use crate::target::{Manifest, SourceFacts, State, Stored, StoredId};
 
@@ -121,7 +121,7 @@ fn is_same(one: &Manifest, other: &Manifest) -> bool {
     let unpacked = |manifest: &Manifest| {
         let mut manifest = manifest.clone();
         if let Some(archive) = &mut manifest.archive {
-            archive.file = archive.file.trim_end_matches(".zst").to_owned();
+            archive.file = CompressionChoice::without_ending(&archive.file).to_owned();
             archive.compression.clear();
             archive.stored_size = Bytes(0);
             archive.sha256 = Sha256([0; 32]);

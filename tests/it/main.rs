@@ -36,6 +36,7 @@ mod flaky;
 mod format_page;
 mod fourteen_days;
 mod generated;
+mod gzip;
 mod hooks;
 mod hostile;
 mod https;

@@ -98,7 +98,7 @@ async fn attempt(
     );
     let mut draft = blocking(move || target.begin(&source, &id, Version::now())).await??;
     let file = archive_name(context.options.compression);
-    let writing = Writing::to(context, &mut *draft, file)?;
+    let writing = Writing::to(context, &mut *draft, &file)?;
     let archive = export
         .run(writing, |frames| Unpack::new(Pass::new(frames, None)))
         .await?;

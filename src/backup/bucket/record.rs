@@ -14,11 +14,8 @@ use crate::target::{
 const RECORD: &str = "bucket.json";
 
 /// The name of the archive's file.
-pub(super) fn archive_name(compression: CompressionChoice) -> &'static str {
-    match compression {
-        CompressionChoice::None => "bucket.tar",
-        CompressionChoice::Zstd(_) => "bucket.tar.zst",
-    }
+pub(super) fn archive_name(compression: CompressionChoice) -> String {
+    format!("bucket.tar{}", compression.ending())
 }
 
 /// A bucket as it was when its export began.
@@ -76,11 +73,8 @@ fn manifest(
             optimized: false,
         },
         archive: Some(ArchiveFacts {
-            file: archive_name(compression).to_owned(),
-            compression: match compression {
-                CompressionChoice::None => "none".to_owned(),
-                CompressionChoice::Zstd(_) => "zstd".to_owned(),
-            },
+            file: archive_name(compression),
+            compression: compression.name().to_owned(),
             encryption: None,
             size: archive.contents.size,
             stored_size: archive.written.size,

@@ -20,10 +20,7 @@ pub(super) fn archive_name(content: VolumeContent, compression: CompressionChoic
         VolumeContent::Iso => "iso",
         VolumeContent::Filesystem | VolumeContent::Block => "tar",
     };
-    match compression {
-        CompressionChoice::None => format!("volume.{form}"),
-        CompressionChoice::Zstd(_) => format!("volume.{form}.zst"),
-    }
+    format!("volume.{form}{}", compression.ending())
 }
 
 /// Describes an archive of so much, in so many members.
@@ -35,10 +32,7 @@ pub(super) fn archive_facts(
 ) -> ArchiveFacts {
     ArchiveFacts {
         file,
-        compression: match context.options.compression {
-            CompressionChoice::None => "none".to_owned(),
-            CompressionChoice::Zstd(_) => "zstd".to_owned(),
-        },
+        compression: context.options.compression.name().to_owned(),
         encryption: None,
         size,
         stored_size: written.size,

@@ -99,8 +99,8 @@ pub struct CreateBuckets {
     /// Of which projects
     #[command(flatten)]
     pub scope: ProjectScope,
-    /// How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19) or `none` [default: the target's in
-    /// `backup.yml`, else zstd:3]
+    /// How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19), `gzip`, `gzip:LEVEL` (1 to 9) or
+    /// `none` [default: the target's in `backup.yml`, else zstd:3]
     #[arg(long, value_name = "ALG[:LEVEL]")]
     pub compression: Option<CompressionChoice>,
     /// Try again this many times when an export breaks off

@@ -15,6 +15,7 @@ use crate::model::CompressionChoice;
 #[command(after_help = "Examples:
   incus-backup-instance create web
   incus-backup-instance create prod: --all-projects --target dir:/mnt/nas/incus --yes
+  incus-backup-instance create web --compression gzip:9
   incus-backup-instance create web --dry-run --format json")]
 #[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 pub struct Create {
@@ -40,8 +41,8 @@ pub struct Create {
     /// Leave the instances' snapshots out
     #[arg(long)]
     pub instance_only: bool,
-    /// How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19) or `none` [default: the target's in
-    /// `backup.yml`, else zstd:3]
+    /// How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19), `gzip`, `gzip:LEVEL` (1 to 9) or
+    /// `none` [default: the target's in `backup.yml`, else zstd:3]
     #[arg(long, value_name = "ALG[:LEVEL]")]
     pub compression: Option<CompressionChoice>,
     /// Try again this many times when files change under a live export

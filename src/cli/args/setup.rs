@@ -95,9 +95,9 @@ pub struct Copy {
     /// Only the newest complete version of each
     #[arg(long)]
     pub latest: bool,
-    /// Compress all archives anew: `zstd`, `zstd:LEVEL` (1 to 19) or `none` [default: what is
-    /// compressed stays as it is, the rest as the target has it in `backup.yml`, else zstd:3; never in
-    /// a restic repository]
+    /// Compress all archives anew: `zstd`, `zstd:LEVEL` (1 to 19), `gzip`, `gzip:LEVEL` (1 to 9) or
+    /// `none` [default: what is compressed stays as it is, the rest as the target has it in
+    /// `backup.yml`, else zstd:3; never in a restic repository]
     #[arg(long, value_name = "ALG[:LEVEL]")]
     pub compression: Option<CompressionChoice>,
     /// Locks

@@ -116,8 +116,8 @@ pub struct CreateVolumes {
     /// Leave the volumes' snapshots out
     #[arg(long)]
     pub volume_only: bool,
-    /// How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19) or `none` [default: the target's in
-    /// `backup.yml`, else zstd:3]
+    /// How archives are compressed: `zstd`, `zstd:LEVEL` (1 to 19), `gzip`, `gzip:LEVEL` (1 to 9) or
+    /// `none` [default: the target's in `backup.yml`, else zstd:3]
     #[arg(long, value_name = "ALG[:LEVEL]")]
     pub compression: Option<CompressionChoice>,
     /// Try again this many times when files change under a live export
