@@ -15,7 +15,9 @@ pub fn room(target: &str, free: Option<Bytes>, need: Bytes) -> Option<Finding> {
     let free = free?;
     let text = format!("{free} are free, and one version of everything takes {need}");
     Some(if free < need {
-        Finding::new(Problem, about, text).mend("incus-backup-prune --keep-daily 7 --dry-run")
+        Finding::new(Problem, about, text).mend(format!(
+            "incus-backup-prune --target {target} --keep-daily 7 --keep-weekly 4"
+        ))
     } else {
         Finding::new(Fine, about, text)
     })
@@ -40,9 +42,9 @@ pub fn locks(target: &str, holders: &[String]) -> Finding {
         return Finding::new(Fine, about, "no lock of a process that is gone");
     }
     let text = format!("it is locked by {}, which is gone", holders.join(", "));
-    Finding::new(Problem, about, text).mend(format!(
-        "incus-backup-prune --target {target} --unlock --dry-run"
-    ))
+    // Whatever reads the target takes them away first, and a list changes nothing else.
+    Finding::new(Problem, about, text)
+        .mend(format!("incus-backup-all list --target {target} --unlock"))
 }
 
 /// What ended runs left on a server.
@@ -52,7 +54,8 @@ pub fn left_over_on_server(remote: &str, names: &[String]) -> Finding {
         return Finding::new(Fine, about, "ended runs left nothing behind");
     }
     let text = format!("left behind by ended runs: {}", some(names));
-    let command = format!("incus-backup-all create {remote}: (the next run removes it)");
+    // The next run removes it, whatever it does.
+    let command = format!("incus-backup-all create {remote}:");
     Finding::new(Warning, about, text).mend(command)
 }
 
@@ -72,8 +75,13 @@ pub fn left_over_on_target(target: &str, count: u64) -> Finding {
     }
 }
 
-/// What has no recent backup.
-pub fn protection(source: &str, judged: &[Protection], max_age: Age) -> Finding {
+/// What of a server has no recent backup in a target.
+pub fn protection(
+    (remote, target): (&str, &str),
+    source: &str,
+    judged: &[Protection],
+    max_age: Age,
+) -> Finding {
     let about = (Check::Protection, source);
     let lacking = judged.iter().filter(|it| it.lack.is_some());
     let names: Vec<String> = lacking
@@ -93,7 +101,9 @@ pub fn protection(source: &str, judged: &[Protection], max_age: Age) -> Finding 
         judged.len(),
         some(&names)
     );
-    Finding::new(Problem, about, text).mend("incus-backup-all create")
+    Finding::new(Problem, about, text).mend(format!(
+        "incus-backup-all create {remote}: --target {target}"
+    ))
 }
 
 fn some(names: &[String]) -> String {

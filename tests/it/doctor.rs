@@ -85,9 +85,177 @@ fn what_is_missing_is_a_problem_with_the_command_that_mends_it() {
         (
             "problem".to_owned(),
             "1 of 2 have no complete backup of the last 26h: config".to_owned(),
-            "incus-backup-all create".to_owned()
+            format!("incus-backup-all create local: --target {target}")
         )
     );
+    follow(&world, &found(&ran, "protection").2, &[]);
+    let ran = doctor(&world, &JSON, &[]).exits(0);
+    assert_eq!(found(&ran, "protection").0, "fine");
+}
+
+/// What is old is no recent backup, and what is in another target is none there.
+#[test]
+fn a_backup_that_is_too_old_is_told_with_the_command_for_its_server_and_target() {
+    let world = world("");
+    let conf = world.folder.path().join("conf");
+    let socket = world.folder.path().join("unix.socket");
+    let remotes = format!(
+        "remotes: {{prod: {{addr: 'unix://{}'}}}}\n",
+        socket.display()
+    );
+    std::fs::write(conf.join("config.yml"), remotes).unwrap();
+    let settings = format!(
+        "targets: {{nas: {{uri: 'dir:{}'}}}}\n",
+        world.root().display()
+    );
+    std::fs::write(conf.join("backup.yml"), settings).unwrap();
+    let create = ["create", "prod:", "--target", "nas", "--yes"];
+    let run = |moment: &str| {
+        follow(&world, "incus-backup-setup target init nas", &[]);
+        let mut command = world.command_for("all", &create);
+        command
+            .env("INCUS_CONF", &conf)
+            .env("INCUS_BACKUP_TEST_CLOCK", moment);
+        Ran::of(&command.output().unwrap()).exits(0);
+    };
+    run("2026-01-01T00:00:00Z");
+    let look = ["prod:", "--target", "nas", "--max-age", "7d", "-f", "json"];
+    let at = |moment| [("INCUS_BACKUP_TEST_CLOCK", moment)];
+    let ran = doctor(&world, &look, &at("2026-01-07T23:00:00Z")).exits(0);
+    assert_eq!(found(&ran, "protection").0, "fine");
+    let ran = doctor(&world, &look, &at("2026-01-08T01:00:00Z")).exits(4);
+    let (verdict, message, remedy) = found(&ran, "protection");
+    assert_eq!(verdict, "problem");
+    let text = "2 of 2 have no complete backup of the last 7d: config, instance web";
+    assert_eq!(message, text);
+    assert_eq!(remedy, "incus-backup-all create prod: --target nas");
+}
+
+/// Does what the doctor says, as it says it.
+#[track_caller]
+fn follow(world: &World, remedy: &str, environment: &[(&str, &str)]) -> Ran {
+    let words: Vec<&str> = remedy.split(' ').chain(["--yes"]).collect();
+    let kind = words[0].strip_prefix("incus-backup-").unwrap();
+    let mut command = world.command_for(kind, &words[1..]);
+    command.env("INCUS_CONF", world.folder.path().join("conf"));
+    command.envs(environment.iter().copied());
+    Ran::of(&command.output().unwrap()).exits(0)
+}
+
+/// The rows about what ended runs left, of the server and of the target.
+#[track_caller]
+fn left(ran: &Ran) -> [(String, String, String); 2] {
+    let rows = ran.rows();
+    let left = rows.iter().filter(|row| row["check"] == "left-over");
+    let left: Vec<_> = left
+        .map(|row| {
+            let text = |key: &str| row[key].as_str().unwrap_or_default().to_owned();
+            (text("verdict"), text("message"), text("remedy"))
+        })
+        .collect();
+    left.try_into().unwrap()
+}
+
+#[test]
+fn what_a_killed_run_left_is_found_and_the_remedies_take_it_away() {
+    let world = World::with_web(Series::Lts70, "dir");
+    std::fs::create_dir(world.folder.path().join("conf")).unwrap();
+    world.run_for("all", &["create", "--yes"]).exits(0);
+    let is_partial = |path: &String| path.contains("/.partial-");
+    let killed = (0..40).any(|step| {
+        let mut create = world.command(&["create", "web", "--yes"]);
+        create.env("INCUS_BACKUP_TEST_DIE_AT", step.to_string());
+        create.output().unwrap();
+        let left = world.left_over();
+        left.iter().any(is_partial) && left.len() > 1
+    });
+    assert!(killed, "{:?}", world.left_over());
+    let ran = doctor(&world, &JSON, &[]).exits(0);
+    let [server, target] = left(&ran);
+    assert_eq!((&*server.0, &*target.0), ("warning", "warning"));
+    assert!(server.1.contains("incus-backup-tmp-"), "{}", server.1);
+    assert!(
+        target.1.starts_with("1 unfinished versions"),
+        "{}",
+        target.1
+    );
+    follow(&world, &target.2, &[]);
+    let [_, target] = left(&doctor(&world, &JSON, &[]).exits(0));
+    assert_eq!(target.0, "fine", "{}", target.1);
+    assert!(!world.left_over().iter().any(is_partial));
+    follow(&world, &server.2, &[]);
+    let [server, _] = left(&doctor(&world, &JSON, &[]).exits(0));
+    assert_eq!(server.0, "fine", "{}", server.1);
+    assert_eq!(world.left_over(), Vec::<String>::new());
+}
+
+/// A version that takes more than any disk has is large only by its file's length.
+#[test]
+fn a_target_without_room_for_one_more_of_everything_is_a_problem() {
+    let world = world("");
+    world.run_for("all", &["create", "--yes"]).exits(0);
+    let ran = doctor(&world, &JSON, &[]).exits(0);
+    let (verdict, message, _) = found(&ran, "room");
+    assert_eq!(verdict, "fine");
+    assert!(message.contains(" are free, and one version of everything takes "));
+    let folder = world.root().join("fake/instances/default/web");
+    let version = std::fs::read_dir(folder).unwrap().next().unwrap();
+    let version = version.unwrap().path();
+    let length: u64 = 8 << 40;
+    let mut options = std::fs::OpenOptions::new();
+    let archive = version.join("export.tar.zst");
+    let archive = options.write(true).open(archive).unwrap();
+    archive.set_len(length).unwrap();
+    let manifest = version.join("manifest.json");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let mut described: Value = serde_json::from_str(&text).unwrap();
+    described["archive"]["stored_size"] = length.into();
+    std::fs::write(&manifest, described.to_string()).unwrap();
+    let ran = doctor(&world, &JSON, &[]).exits(4);
+    let (verdict, message, remedy) = found(&ran, "room");
+    assert_eq!(verdict, "problem", "{message}");
+    assert!(
+        message.contains("one version of everything takes 8"),
+        "{message}"
+    );
+    let prune = format!(
+        "incus-backup-prune --target dir:{} ",
+        world.root().display()
+    );
+    assert!(remedy.starts_with(&prune), "{remedy}");
+    follow(&world, &remedy, &[]);
+}
+
+#[test]
+fn a_lock_of_a_restic_that_was_killed_is_found_and_the_remedy_takes_it_away() {
+    if restic::binary().is_none() {
+        return;
+    }
+    let (world, repository) = (world(""), Repository::new());
+    let environment = repository.environment();
+    let mut all: Vec<(&str, &str)> = environment
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    let uri = repository.uri();
+    all.push(("INCUS_BACKUP_TARGET", &uri));
+    let mut create = world.command_for("all", &["create", "--yes"]);
+    Ran::of(&create.envs(all.iter().copied()).output().unwrap()).exits(0);
+    let mut holder = repository.holder();
+    let ran = doctor(&world, &JSON, &all).exits(0);
+    assert_eq!(found(&ran, "locks").0, "fine", "somebody has it");
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let ran = doctor(&world, &JSON, &all).exits(4);
+    let (verdict, message, remedy) = found(&ran, "locks");
+    assert_eq!(verdict, "problem");
+    assert!(message.starts_with("it is locked by PID "), "{message}");
+    assert!(message.ends_with(", which is gone"), "{message}");
+    assert_eq!(repository.locks(), 1, "nothing is changed by looking");
+    follow(&world, &remedy, &all);
+    assert_eq!(repository.locks(), 0);
+    let ran = doctor(&world, &JSON, &all).exits(0);
+    assert_eq!(found(&ran, "locks").0, "fine");
 }
 
 #[test]

@@ -47,9 +47,9 @@ async fn examine(context: &Context, args: &Doctor) -> Result<Vec<Finding>, Comma
         Err(error) => findings.push(failed((Check::Client, "config.yml"), &error)),
     }
     let targets = target::target(context, args, &servers, &mut findings).await;
-    if let Some(target) = targets {
+    if let Some((name, target)) = targets {
         for (remote, server) in &servers {
-            let found = protected(args, (remote, server), &target).await;
+            let found = protected(args, (remote, server), (&name, &target)).await;
             findings.push(
                 found.unwrap_or_else(|error| failed((Check::Protection, remote.as_str()), &error)),
             );
@@ -76,7 +76,7 @@ fn named(config: &Config, arguments: &[String]) -> Result<Vec<RemoteName>, Comma
 async fn protected(
     args: &Doctor,
     (remote, client): (&RemoteName, &Client),
-    target: &Arc<dyn Target>,
+    (name, target): (&str, &Arc<dyn Target>),
 ) -> Result<Finding, CommandError> {
     let source = source_of(client, remote)?.name;
     let rule = Rule {
@@ -85,7 +85,14 @@ async fn protected(
         now: Version::now().timestamp(),
     };
     let judged = protection(client, (target, &source), rule).await?;
-    Ok(doctor::protection(source.as_str(), &judged, args.max_age))
+    let mended_by = (remote.as_str(), name);
+    let max_age = args.max_age;
+    Ok(doctor::protection(
+        mended_by,
+        source.as_str(),
+        &judged,
+        max_age,
+    ))
 }
 
 /// That something cannot be looked at, which is a problem by itself.

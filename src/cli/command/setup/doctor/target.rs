@@ -5,21 +5,21 @@ use std::sync::Arc;
 use super::super::super::create::sizes;
 use super::failed;
 use crate::cli::args::Doctor;
-use crate::cli::context::{Context, blocking, source_of};
+use crate::cli::context::{Chosen, Context, blocking, source_of};
 use crate::cli::failure::CommandError;
 use crate::doctor::Verdict::{Fine, Problem};
 use crate::doctor::{Check, Finding, left_over_on_target, locks, restic, room};
 use crate::incus::Client;
 use crate::model::{Bytes, RemoteName, SourceName};
-use crate::target::{Access, Filter, Location, Target, TargetError};
+use crate::target::{Access, Filter, Location, Target, TargetError, without_credentials};
 
-/// Looks at the target; gives it where it is one.
+/// Looks at the target; gives it where it is one, and what it is called.
 pub(super) async fn target(
     context: &Context,
     args: &Doctor,
     servers: &[(RemoteName, Arc<Client>)],
     findings: &mut Vec<Finding>,
-) -> Option<Arc<dyn Target>> {
+) -> Option<(String, Arc<dyn Target>)> {
     let chosen = match context.choice(&args.target) {
         Ok(chosen) => chosen,
         Err(error) => {
@@ -28,10 +28,7 @@ pub(super) async fn target(
             return None;
         }
     };
-    let name = chosen
-        .name
-        .clone()
-        .unwrap_or_else(|| chosen.location.to_string());
+    let name = name(context, args, &chosen);
     let access = context.access(&chosen, &args.target);
     let is_restic = matches!(chosen.location, Location::Restic(_));
     if is_restic && !restic_is_there(&access, findings).await {
@@ -81,7 +78,17 @@ pub(super) async fn target(
         }
         Err(error) => findings.push(failed((Check::Target, &name), &error)),
     }
-    Some(target)
+    Some((name, target))
+}
+
+/// What the target is called in commands that mend something: as the user says it, unless that holds
+/// credentials.
+fn name(context: &Context, args: &Doctor, chosen: &Chosen) -> String {
+    let flag = args.target.target.as_ref();
+    let said = flag.or(context.environment.target.as_ref());
+    let said = said.filter(|said| without_credentials(said) == **said);
+    let own = chosen.name.as_ref().or(said);
+    own.cloned().unwrap_or_else(|| chosen.location.to_string())
 }
 
 async fn restic_is_there(access: &Access, findings: &mut Vec<Finding>) -> bool {
