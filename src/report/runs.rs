@@ -38,8 +38,7 @@ pub(super) fn runs(records: &[RunRecord], stored: &[Stored]) -> Vec<Run> {
 fn of_record(record: &RunRecord) -> Run {
     const STATUSES: [&str; 5] = ["done", "failed", "refused", "interrupted", "skipped"];
     let count = |status: &str| {
-        let rows = record.rows.iter();
-        let count = rows.filter(|row| row["status"] == status).count();
+        let count = record.count(status);
         (count > 0).then(|| format!("{count} {status}"))
     };
     let counts: Vec<String> = STATUSES.into_iter().filter_map(count).collect();

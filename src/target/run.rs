@@ -31,6 +31,12 @@ pub struct RunRecord {
 impl RunRecord {
     /// The format that this program writes.
     pub const FORMAT: u64 = 1;
+
+    /// How many of its rows ended so: `done`, `failed` and their like.
+    pub fn count(&self, status: &str) -> usize {
+        let rows = self.rows.iter();
+        rows.filter(|row| row["status"] == status).count()
+    }
 }
 
 /// A word of a command line, without the user and password that a URL in it may carry.

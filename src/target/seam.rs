@@ -80,7 +80,7 @@ pub trait Target: Send + Sync + fmt::Debug {
     fn record_run(&self, source: &SourceName, run: &RunRecord) -> Result<(), TargetError>;
 
     /// The records of the newest runs that are about a source, the newest of them first: at most so
-    /// many. None where reading them costs more than they say; what cannot be read is left out.
+    /// many. What cannot be read is left out, and so may be what a row did where it went well.
     fn runs(&self, source: &SourceName, most: usize) -> Result<Vec<RunRecord>, TargetError> {
         let _ = (source, most);
         Ok(Vec::new())

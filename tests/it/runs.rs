@@ -2,13 +2,16 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::process::Command;
 
 use incus_backup::testing::fake::{Fault, Series};
 use serde_json::{Value, json};
 
 use crate::fake::World;
-use crate::lab::until;
+use crate::lab::{Ran, until};
 use crate::real_bad_days::signal;
+use crate::restic::{Repository, needs_restic};
+use crate::restic_commands::Site;
 
 /// The records, oldest first.
 fn files(world: &World) -> Vec<PathBuf> {
@@ -72,6 +75,112 @@ fn each_run_leaves_a_record_of_what_it_was_asked_and_did() {
         let name = format!("{}.json", run["run"].as_str().unwrap());
         assert_eq!(path.file_name().unwrap().to_str(), Some(name.as_str()));
     }
+}
+
+/// What `list --runs` tells of each run, the newest first.
+fn told(ran: &Ran) -> Vec<String> {
+    let rows = ran.rows();
+    let told = rows.iter().map(|row| {
+        let words = row["command"].as_array().unwrap();
+        let verb = words[1].as_str().unwrap();
+        let of = |key: &str| row[key].as_u64().unwrap();
+        format!(
+            "{} {verb} {}: {} {} {}",
+            row["source"].as_str().unwrap(),
+            of("exit_code"),
+            of("done"),
+            of("failed"),
+            of("refused")
+        )
+    });
+    told.collect()
+}
+
+/// Makes four runs, each of a second of its own: one goes well, one in part, one not at all, and the last is
+/// refused.
+fn make_runs(command: &dyn Fn(&str, &[&str]) -> Command, world: &World) {
+    let seconds = std::cell::Cell::new(0);
+    let run = |kind: &str, arguments: &[&str]| {
+        seconds.set(seconds.get() + 1);
+        let moment = format!("2026-01-01T00:00:{:02}Z", seconds.get());
+        let mut command = command(kind, arguments);
+        command.env("INCUS_BACKUP_TEST_CLOCK", moment);
+        Ran::of(&command.output().unwrap())
+    };
+    run("instance", &["create", "web", "--yes"]).exits(0);
+    let broken = || Fault::Refuse("POST", "/web/backups", 403, "not today");
+    world.incus.inject(broken());
+    let all = ["create", "--skip", "image", "--yes"];
+    run("all", &all).exits(3);
+    world.incus.inject(broken());
+    run("instance", &["create", "web", "--yes"]).exits(1);
+    run("instance", &["restore", "web", "--yes"]).exits(1);
+}
+
+const MADE: [&str; 4] = [
+    "fake restore 1: 0 0 1",
+    "fake create 1: 0 1 0",
+    "fake create 3: 1 1 0",
+    "fake create 0: 1 0 0",
+];
+
+#[track_caller]
+fn are_listed(run: &dyn Fn(&str, &[&str]) -> Ran) {
+    let listed = run("all", &["list", "--runs", "-f", "json"]).exits(0);
+    assert_eq!(told(&listed), MADE);
+    let rows = listed.rows();
+    let errors = rows[1]["errors"].as_array().unwrap();
+    let error = errors[0].as_str().unwrap();
+    assert!(error.starts_with("instance web: "), "{error}");
+    assert!(error.contains("not today"), "{error}");
+    assert_eq!(rows[3]["errors"], json!([]));
+    let table = run("all", &["list", "--runs"]).exits(0).stdout;
+    assert!(
+        table.contains("incus-backup-instance create web"),
+        "{table}"
+    );
+    assert!(table.contains("EXIT CODE"), "{table}");
+    let of = |source: &str| run("all", &["list", "--runs", "--from", source, "-f", "json"]);
+    assert_eq!(told(&of("fake").exits(0)), MADE);
+    of("fkae").exits(10);
+    run("all", &["list", "web", "--runs"]).exits(2);
+    run("all", &["list", "--runs", "--unprotected"]).exits(2);
+}
+
+#[test]
+fn runs_are_listed_the_newest_first_with_what_went_wrong() {
+    let world = World::with_web(Series::Lts70, "zfs");
+    make_runs(
+        &|kind, arguments| world.command_for(kind, arguments),
+        &world,
+    );
+    let run = |kind: &str, arguments: &[&str]| world.run_for(kind, arguments);
+    are_listed(&run);
+    // One that cannot be read takes nothing from the rest.
+    let folder = world.root().join("fake/runs");
+    std::fs::write(folder.join("20990101T000000Z-00000000.json"), "{").unwrap();
+    are_listed(&run);
+}
+
+/// Of a repository they are told by one listing of it: no restic reads a record.
+#[test]
+fn runs_in_a_repository_are_listed_by_the_listing_that_is_made_anyway() {
+    needs_restic!();
+    let site = Site::with(Repository::new());
+    make_runs(
+        &|kind, arguments| site.command(kind, arguments),
+        &site.world,
+    );
+    let run = |kind: &str, arguments: &[&str]| site.run(kind, arguments);
+    are_listed(&run);
+    let counted = site.repository.beside("counted");
+    let script = format!("echo \"$1\" >>{}; exec $real \"$@\"", counted.display());
+    let wrapper = site.repository.wrapper(&script);
+    let mut command = site.command("all", &["list", "--runs"]);
+    command.env("PATH", format!("{}:/usr/bin:/bin", wrapper.display()));
+    Ran::of(&command.output().unwrap()).exits(0);
+    let counted = std::fs::read_to_string(counted).unwrap();
+    assert_eq!(counted, "version\nsnapshots\n");
 }
 
 #[test]

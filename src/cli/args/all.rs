@@ -19,6 +19,7 @@ const EXAMPLES: &str = "Examples:
 const LIST: &str = "Examples:
   incus-backup-all list
   incus-backup-all list prod: --format json
+  incus-backup-all list prod: --runs
   incus-backup-all list --unprotected --max-age 26h
   incus-backup-all list prod: --unprotected --max-age 8d --verified --format json";
 
@@ -60,17 +61,24 @@ pub enum AllVerb {
     Restore(RestoreAll),
 }
 
-/// List stored versions of every kind, or what has no recent one
+/// List stored versions of every kind, or what has no recent one, or the newest runs
 ///
 /// With --unprotected the server is asked what it holds, and every instance, custom volume and bucket,
 /// and the configuration, is listed that has no complete backup of the last 26 hours. That is a check
 /// for monitoring: the exit status is 4 where there is one, and 0 where there is none. What is left out
 /// of backups by `user.backup.exclude=true` does not count; images do not count either.
+///
+/// With --runs what commands did is listed: those that created, restored or deleted something, or were
+/// refused.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags")]
 pub struct ListAll {
     /// What is listed
     #[command(flatten)]
     pub list: List,
+    /// List the newest runs instead: what was asked, when, and how it ended
+    #[arg(long, conflicts_with_all = ["unprotected", "project"])]
+    pub runs: bool,
     /// List what on the server has no recent backup, and exit with 4 where there is something
     #[arg(long)]
     pub unprotected: bool,

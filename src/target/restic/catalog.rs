@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, btree_map as map};
 use jiff::{SignedDuration, Timestamp};
 
 use super::legacy::{self, Versions};
+use super::runs;
 use super::snapshot::Snapshot;
-use super::tags::{self, DATA, MANIFEST, SOURCE, Tags, unpack};
+use super::tags::{self, DATA, MANIFEST, RUN, SOURCE, Tags, unpack};
 use crate::model::{
     Bytes, Check, Checks, Liveness, Owner, ResourceId, Sha256, SourceName, Version,
     decode_component,
@@ -29,6 +30,8 @@ pub(super) struct Catalog {
     pub(super) orphans: Vec<Orphan>,
     /// Which servers the sources are; nothing where that is not readable.
     pub(super) sources: BTreeMap<SourceName, Option<Sha256>>,
+    /// What is told of the runs of each, packed.
+    pub(super) runs: BTreeMap<SourceName, Vec<String>>,
     /// The versions of the earlier tool.
     pub(super) legacy: Versions,
 }
@@ -133,6 +136,10 @@ impl Catalog {
                 catalog.source(&tags);
                 continue;
             }
+            if tags.get("part") == Some(RUN) {
+                catalog.run(&tags);
+                continue;
+            }
             let Some(id) = tags.id() else { continue };
             let part = Part { snapshot, tags, id };
             let (source, resource) = (part.id.source.clone(), part.id.resource.clone());
@@ -182,6 +189,13 @@ impl Catalog {
         if let Some(name) = tags.get("source").and_then(|it| it.parse().ok()) {
             let fingerprint = tags.get("fingerprint").and_then(|it| it.parse().ok());
             self.sources.insert(name, fingerprint);
+        }
+    }
+
+    fn run(&mut self, tags: &Tags) {
+        let source = tags.get("source").and_then(|it| it.parse().ok());
+        if let Some((source, told)) = source.zip(tags.get(runs::TAG)) {
+            self.runs.entry(source).or_default().push(told.to_owned());
         }
     }
 

@@ -44,6 +44,7 @@ mod open_legacy;
 mod process;
 mod remove;
 mod repository;
+mod runs;
 mod said;
 mod shared;
 mod slot;

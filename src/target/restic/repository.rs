@@ -11,7 +11,7 @@ use super::process::{Restic, Tool};
 use super::shared::Inner;
 use super::slot::Slot;
 use super::tags::{RUN, SOURCE, Tags};
-use super::{draft, held, legacy, notes, open, open_legacy, remove};
+use super::{draft, held, legacy, notes, open, open_legacy, remove, runs};
 use crate::model::{Bytes, Check, Owner, ResourceId, SourceName, Version, encode_component};
 use crate::progress::{Cancel, Progress};
 use crate::target::{
@@ -220,6 +220,9 @@ impl Target for ResticTarget {
         self.inner.refuse_legacy(source)?;
         let mut tags = Tags::of_source(source, "run", RUN);
         tags.set("run", run.run.as_str());
+        if let Some(told) = runs::pack(run) {
+            tags.set(runs::TAG, &told);
+        }
         let label = Label {
             name: format!("run_{}.json", run.run),
             source: source.clone(),
@@ -233,6 +236,10 @@ impl Target for ResticTarget {
             format!("{record:#}\n").as_bytes(),
         )?;
         Ok(())
+    }
+
+    fn runs(&self, source: &SourceName, most: usize) -> Result<Vec<RunRecord>, TargetError> {
+        Ok(runs::newest(&*self.inner.catalog()?, source, most))
     }
 
     fn clear(&self, source: &SourceName) -> Result<u64, TargetError> {

@@ -167,19 +167,25 @@ pub(super) fn manifest_name(resource: &ResourceId) -> String {
 
 /// Packs a manifest into the value of a tag; nothing where it is too large for one.
 pub(super) fn pack(manifest: &Manifest) -> Option<String> {
-    let text = serde_json::to_vec(manifest).ok()?;
-    let packed = BASE64.encode(zstd::bulk::compress(&text, 19).ok()?);
+    pack_text(&serde_json::to_vec(manifest).ok()?)
+}
+
+/// Packs a text into the value of a tag; nothing where it is too large for one.
+pub(super) fn pack_text(text: &[u8]) -> Option<String> {
+    let packed = BASE64.encode(zstd::bulk::compress(text, 19).ok()?);
     (packed.len() < LONGEST).then_some(packed)
 }
 
 /// Reads a manifest back from the value of a tag.
 pub(super) fn unpack(value: &str) -> Result<Manifest, InvalidManifest> {
     let broken = |why: &str| InvalidManifest::Beside(format!("its tag cannot be read: {why}"));
-    let packed = BASE64
-        .decode(value)
-        .map_err(|_| broken("it is not base64"))?;
-    let text = zstd::bulk::decompress(&packed, LARGEST).map_err(|_| broken("it is not zstd"))?;
-    Manifest::parse(&text)
+    Manifest::parse(&unpack_text(value).map_err(broken)?)
+}
+
+/// Reads a text back from the value of a tag, or says what that is not.
+pub(super) fn unpack_text(value: &str) -> Result<Vec<u8>, &'static str> {
+    let packed = BASE64.decode(value).map_err(|_| "it is not base64")?;
+    zstd::bulk::decompress(&packed, LARGEST).map_err(|_| "it is not zstd")
 }
 
 #[cfg(test)]

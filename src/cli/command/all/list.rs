@@ -5,6 +5,7 @@ use std::io;
 use super::super::list::row;
 use super::super::source::chosen;
 use super::protection::unprotected;
+use super::runs::runs;
 use crate::cli::args::{Chosen, ListAll};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -15,6 +16,9 @@ use crate::ui::{Columns, Output, VersionRow, View, write_rows};
 pub(in crate::cli) async fn list(context: &Context, args: ListAll) -> Result<Exit, CommandError> {
     if args.unprotected {
         return unprotected(context, args).await;
+    }
+    if args.runs {
+        return runs(context, args.list).await;
     }
     let args = args.list;
     let columns = Columns::<VersionRow>::choose(args.rows.columns.as_deref())?;

@@ -5,6 +5,7 @@ mod list;
 mod protection;
 mod report;
 mod restore;
+mod runs;
 mod servers;
 mod sweep;
 
