@@ -35,13 +35,12 @@ const CIPHERS: [Cipher; 6] = [
     Cipher("aes128-cbc", 16, chained::<cbc::Decryptor<aes::Aes128>>),
 ];
 
-/// Its name, the length of its key in bytes, and what decrypts in place with a key and a vector.
+/// Its name, the length of its key in bytes, and what decrypts.
 #[derive(Debug, Clone, Copy)]
-struct Cipher(
-    &'static str,
-    usize,
-    fn(&mut [u8], &[u8], &[u8]) -> Option<()>,
-);
+struct Cipher(&'static str, usize, Decrypt);
+
+/// Decrypts in place, with a key and a vector.
+type Decrypt = fn(&mut [u8], &[u8], &[u8]) -> Option<()>;
 
 /// A file that was understood as far as that goes without a password.
 #[derive(Debug)]
@@ -249,7 +248,8 @@ fn tagged(tag: u8, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
         [] => der.push(0),
         [short @ ..=127] => der.push(*short),
         long => {
-            der.push(0x80 | long.len() as u8);
+            // At most eight bytes say how long anything is.
+            der.extend(u8::try_from(long.len()).map(|count| 0x80 | count));
             der.extend_from_slice(long);
         }
     }

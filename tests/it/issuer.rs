@@ -3,10 +3,10 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use incus_backup::model::Version;
 use rustls::SignatureScheme;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -110,17 +110,16 @@ fn answer(mut stream: &std::net::TcpStream, own: &str, state: &Mutex<State>) {
 
 /// A token of a user, signed by the issuer; valid for so many seconds from now on.
 pub fn token(issuer: &str, user: &str, seconds: i64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let now = i64::try_from(now.as_secs()).unwrap();
+    let now = Version::now().timestamp().as_second();
     let claims = json!({ "iss": issuer, "sub": user, "aud": ["incus"], "iat": now - 600,
         "exp": now + seconds });
     let encoded = |text: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(text);
     let head = encoded(br#"{"alg":"RS256","kid":"test","typ":"JWT"}"#);
-    let signed = format!("{head}.{}", encoded(claims.to_string().as_bytes()));
+    let claimed = format!("{head}.{}", encoded(claims.to_string().as_bytes()));
     let pem = include_bytes!("fixtures/keys/issuer.pem");
     let key = PrivateKeyDer::from_pem_slice(pem).unwrap();
     let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
     let signer = key.choose_scheme(&[SignatureScheme::RSA_PKCS1_SHA256]);
-    let signature = signer.unwrap().sign(signed.as_bytes()).unwrap();
-    format!("{signed}.{}", encoded(&signature))
+    let signature = signer.unwrap().sign(claimed.as_bytes()).unwrap();
+    format!("{claimed}.{}", encoded(&signature))
 }

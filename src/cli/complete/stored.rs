@@ -14,7 +14,7 @@ use super::super::environment::ResticPassword;
 use super::live::{Asked, kind_of, short};
 use super::words;
 use crate::model::{Kind, SourceName};
-use crate::target::{Access, Filter, Glance, Location, Manifest, Stored};
+use crate::target::{Access, Filter, Glance, Location, Stored};
 
 /// How long restic may take to list a repository.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -136,7 +136,7 @@ fn names_of(stored: &Stored) -> Vec<String> {
     };
     let manifest = stored.manifest.as_ref();
     if resource.kind() == Kind::Image {
-        let facts = manifest.and_then(|it: &Manifest| it.image.as_ref());
+        let facts = manifest.and_then(|it| it.image.as_ref());
         let aliases = facts.map(|facts| facts.aliases.clone());
         let mut names = aliases.unwrap_or_default();
         names.push(short(name.as_str()));
