@@ -3,6 +3,7 @@
 //! Restoring, verifying and whatever else reads an archive come here, so that an archive is either
 //! right for all of them or for none.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
@@ -11,9 +12,9 @@ use std::sync::Arc;
 use sha2::Digest as _;
 
 use crate::archive::{ArchiveError, Index, Pass, Passage, Unpack, unpacked};
-use crate::model::{Bytes, Kind, Sha256};
+use crate::model::{Bytes, Sha256};
 use crate::progress::Task;
-use crate::target::{ArchiveFacts, Checksums, Manifest, Opened};
+use crate::target::{ArchiveFacts, Checksums, Manifest, Opened, TargetError};
 
 /// How much is read at a time.
 const CHUNK: usize = 256 * 1024;
@@ -38,6 +39,20 @@ pub enum Damage {
     /// It is not what was written.
     #[error("its SHA-256 is not the one that its manifest gives")]
     Digest,
+    /// It is what was written, and no key at hand opens it: no damage.
+    #[error("{0}")]
+    Key(#[source] TargetError),
+}
+
+impl Damage {
+    /// What keeps a file from being had.
+    fn of(error: TargetError) -> Self {
+        if error.is_key() {
+            Self::Key(error)
+        } else {
+            Self::Read(io::Error::other(error))
+        }
+    }
 }
 
 /// Reads an archive through a passage, which checks its structure, and compares its checksum.
@@ -50,14 +65,7 @@ pub fn archive<W: Write, P: Passage<W>>(
     mut passage: P,
     task: Arc<dyn Task>,
 ) -> Result<(W, P::Contents), Damage> {
-    let file = opened
-        .file(&archive.file)
-        .map_err(|error| Damage::Read(io::Error::other(error)))?;
-    let mut hashed = Hashed {
-        inner: file,
-        hasher: sha2::Sha256::new(),
-        task,
-    };
+    let mut hashed = Hashed::of(opened, &archive.file, task)?;
     if !archive.is_measured() {
         // What the earlier tool left: its beginning tells the compression, and nothing the size.
         let mut unpack = Unpack::new(passage);
@@ -65,9 +73,48 @@ pub fn archive<W: Write, P: Passage<W>>(
         let ended = unpack.finish()?;
         return compare(hashed, archive, ended);
     }
-    let mut plain = unpacked(&mut hashed, &archive.compression);
-    copy(&mut plain, &mut passage, archive.size)?;
-    drop(plain);
+    let read = match opened.decrypted(&archive.file, Box::new(&mut hashed)) {
+        Ok(packed) => {
+            let mut plain = unpacked(packed, &archive.compression);
+            copy(&mut plain, &mut passage, archive.size)
+        }
+        Err(error) => Err(Damage::of(error)),
+    };
+    unless_altered(read, &mut hashed, archive)?;
+    let ended = passage.finish()?;
+    compare(hashed, archive, ended)
+}
+
+/// A file that was altered where it says whom it is for looks as if it were for somebody else.
+fn unless_altered<R: Read>(
+    read: Result<(), Damage>,
+    hashed: &mut Hashed<R>,
+    archive: &ArchiveFacts,
+) -> Result<(), Damage> {
+    match read {
+        Err(Damage::Key(_)) if hashed.end().map_err(Damage::Read)? != archive.sha256 => {
+            Err(Damage::Digest)
+        }
+        read => read,
+    }
+}
+
+/// Reads the file of an archive through a passage, decrypted but packed as it is, and compares its
+/// checksum.
+///
+/// What is said of [`archive`] holds here too.
+pub fn packed<W: Write, P: Passage<W>>(
+    opened: &dyn Opened,
+    archive: &ArchiveFacts,
+    mut passage: P,
+    task: Arc<dyn Task>,
+) -> Result<(W, P::Contents), Damage> {
+    let mut hashed = Hashed::of(opened, &archive.file, task)?;
+    let read = match opened.decrypted(&archive.file, Box::new(&mut hashed)) {
+        Ok(mut packed) => copy(&mut packed, &mut passage, archive.stored_size),
+        Err(error) => Err(Damage::of(error)),
+    };
+    unless_altered(read, &mut hashed, archive)?;
     let ended = passage.finish()?;
     compare(hashed, archive, ended)
 }
@@ -81,14 +128,7 @@ pub fn as_it_is<W: Write, P: Passage<W>>(
     mut passage: P,
     task: Arc<dyn Task>,
 ) -> Result<(W, P::Contents), Damage> {
-    let file = opened
-        .file(&archive.file)
-        .map_err(|error| Damage::Read(io::Error::other(error)))?;
-    let mut hashed = Hashed {
-        inner: file,
-        hasher: sha2::Sha256::new(),
-        task,
-    };
+    let mut hashed = Hashed::of(opened, &archive.file, task)?;
     copy(&mut hashed, &mut passage, archive.stored_size)?;
     let ended = passage.finish()?;
     compare(hashed, archive, ended)
@@ -96,8 +136,12 @@ pub fn as_it_is<W: Write, P: Passage<W>>(
 
 /// Gives what was read, if its file is what was written. Whatever follows the last frame belongs to
 /// the file, and so to its checksum.
-fn compare<R: Read, T>(hashed: Hashed<R>, archive: &ArchiveFacts, ended: T) -> Result<T, Damage> {
-    if hashed.rest().map_err(Damage::Read)? == archive.sha256 {
+fn compare<R: Read, T>(
+    mut hashed: Hashed<R>,
+    archive: &ArchiveFacts,
+    ended: T,
+) -> Result<T, Damage> {
+    if hashed.end().map_err(Damage::Read)? == archive.sha256 {
         Ok(ended)
     } else {
         Err(Damage::Digest)
@@ -106,9 +150,7 @@ fn compare<R: Read, T>(hashed: Hashed<R>, archive: &ArchiveFacts, ended: T) -> R
 
 /// What an archive says of itself at its beginning; no more of it is read. Blocks.
 pub fn index(opened: &dyn Opened, archive: &ArchiveFacts) -> Result<Index, Damage> {
-    let mut file = opened
-        .file(&archive.file)
-        .map_err(|error| Damage::Read(io::Error::other(error)))?;
+    let mut file = opened.file(&archive.file).map_err(Damage::of)?;
     let found = RefCell::new(None);
     let mut unpack = Unpack::new(UpToIndex {
         pass: Pass::new(io::sink(), None),
@@ -166,25 +208,28 @@ fn unwrap(error: io::Error) -> Damage {
     }
 }
 
-/// The checksum of a stored file. Blocks.
+/// The checksum of a file as it is stored. Blocks.
 pub fn digest(opened: &dyn Opened, name: &str, task: Arc<dyn Task>) -> Result<Sha256, Damage> {
-    let file = opened
-        .file(name)
-        .map_err(|error| Damage::Read(io::Error::other(error)))?;
-    let hashed = Hashed {
-        inner: file,
-        hasher: sha2::Sha256::new(),
-        task,
-    };
-    hashed.rest().map_err(Damage::Read)
+    let mut hashed = Hashed::of(opened, name, task)?;
+    hashed.end().map_err(Damage::Read)
 }
 
-/// A small file of a version, which must be what was written: its checksum stands beside it. Blocks.
+/// What a small file of a version holds, which must be what was written: its checksum stands beside it.
+/// Blocks.
 pub fn small(opened: &dyn Opened, name: &str) -> Result<Vec<u8>, Damage> {
+    let bytes = small_as_it_is(opened, name)?;
+    let held = opened
+        .decrypted(name, Box::new(&*bytes))
+        .map_err(Damage::of)?;
+    read_small(held)
+}
+
+/// The same file as it is stored. Blocks.
+pub fn small_as_it_is(opened: &dyn Opened, name: &str) -> Result<Vec<u8>, Damage> {
     let checksums = checksums(opened)?;
-    let bytes = whole(opened, name)?;
-    let expected = checksums.0.get(name).copied();
-    if expected == Some(Sha256::of(&bytes)) {
+    let bytes = read_small(opened.stored(name).map_err(Damage::of)?)?;
+    let name = opened.manifest().stored_name(name);
+    if checksums.0.get(&*name) == Some(&Sha256::of(&bytes)) {
         Ok(bytes)
     } else {
         Err(Damage::Digest)
@@ -193,31 +238,24 @@ pub fn small(opened: &dyn Opened, name: &str) -> Result<Vec<u8>, Damage> {
 
 /// The checksums of a version's files. Blocks.
 pub fn checksums(opened: &dyn Opened) -> Result<Checksums, Damage> {
-    let text = String::from_utf8(whole(opened, "checksums.txt")?).ok();
+    let text = read_small(opened.file("checksums.txt").map_err(Damage::of)?)?;
+    let text = String::from_utf8(text).ok();
     let checksums = text.and_then(|text| Checksums::parse(&text).ok());
     checksums.ok_or(Damage::Digest)
 }
 
 /// What a list of checksums does not name though it must, or names otherwise than the manifest does.
 pub fn listed(manifest: &Manifest, checksums: &Checksums) -> Option<String> {
-    let mut required: BTreeSet<&str> = BTreeSet::new();
-    if manifest.kind != Kind::Config && !manifest.is_legacy() {
-        required.insert(match manifest.kind {
-            Kind::Volume => "volume.json",
-            Kind::Bucket => "bucket.json",
-            Kind::Image => "image.json",
-            Kind::Instance | Kind::Config => "instance.json",
-        });
-    }
-    required.extend(
-        manifest
-            .archive
-            .as_ref()
-            .map(|archive| archive.file.as_str()),
-    );
+    let record = manifest.record().filter(|_| !manifest.is_legacy());
+    let archive = manifest.archive.as_ref();
+    let required: BTreeSet<Cow<'_, str>> = record
+        .into_iter()
+        .chain(archive.map(|archive| archive.file.as_str()))
+        .map(|name| manifest.stored_name(name))
+        .collect();
     if let Some(name) = required
         .into_iter()
-        .find(|name| !checksums.0.contains_key(*name))
+        .find(|name| !checksums.0.contains_key(&**name))
     {
         return Some(format!("`checksums.txt` does not name `{name}`"));
     }
@@ -239,10 +277,7 @@ pub fn listed(manifest: &Manifest, checksums: &Checksums) -> Option<String> {
     })
 }
 
-fn whole(opened: &dyn Opened, name: &str) -> Result<Vec<u8>, Damage> {
-    let file = opened
-        .file(name)
-        .map_err(|error| Damage::Read(io::Error::other(error)))?;
+fn read_small(file: impl Read) -> Result<Vec<u8>, Damage> {
     let mut bytes = Vec::new();
     file.take(SMALL)
         .read_to_end(&mut bytes)
@@ -271,12 +306,23 @@ struct Hashed<R> {
     task: Arc<dyn Task>,
 }
 
+impl Hashed<Box<dyn Read + Send>> {
+    /// A file of a version as it is stored.
+    fn of(opened: &dyn Opened, name: &str, task: Arc<dyn Task>) -> Result<Self, Damage> {
+        Ok(Self {
+            inner: opened.stored(name).map_err(Damage::of)?,
+            hasher: sha2::Sha256::new(),
+            task,
+        })
+    }
+}
+
 impl<R: Read> Hashed<R> {
     /// The checksum of everything, once what is left is read.
-    fn rest(mut self) -> io::Result<Sha256> {
+    fn end(&mut self) -> io::Result<Sha256> {
         let mut buffer = vec![0; CHUNK];
         while self.read(&mut buffer)? > 0 {}
-        Ok(Sha256(self.hasher.finalize().into()))
+        Ok(Sha256(self.hasher.finalize_reset().into()))
     }
 }
 

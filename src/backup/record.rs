@@ -46,6 +46,7 @@ pub(super) fn describe(context: &Context, subject: &Subject, taken: Taken) -> Ma
             instance_only: context.options.instance_only,
             optimized: index.optimized,
         },
+        encryption: None,
         archive: Some(ArchiveFacts {
             file: archive_name(context.options.compression),
             compression: context.options.compression.name().to_owned(),

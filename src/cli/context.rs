@@ -17,12 +17,14 @@ use crate::incus::{Client, Config, Keys};
 use crate::model::{CompressionChoice, Owner, RemoteName, RunId, SourceName};
 use crate::plan::{Consent, Plan, Row};
 use crate::progress::{Cancel, Progress};
-use crate::settings::Settings;
+use crate::settings::{Settings, TargetSettings};
 use crate::target::{
-    Access, Found, Location, ResticAccess, ResticVersion, SourceFacts, Target, Tool,
+    Access, Encryption, Found, Identities, Location, Recipients, ResticAccess, ResticVersion,
+    SourceFacts, Target, Tool,
 };
 use crate::ui::{
-    Assent, Columns, Message, NotConfirmed, Terminal, Verbosity, View, ask, confirm, write_preview,
+    Assent, Columns, Message, NotConfirmed, PasswordPrompt, Terminal, Verbosity, View, ask,
+    confirm, write_preview,
 };
 use crate::{plan, ui};
 
@@ -44,6 +46,8 @@ pub(super) struct Context {
     pub(super) cancel: Cancel,
     /// The keys that were opened in this run.
     pub(super) keys: Keys,
+    /// Who is asked for passphrases.
+    pub(super) passwords: Arc<PasswordPrompt>,
     /// The user goes on with a restic that is older than those that this program is tested with.
     pub(super) old_restic_taken: AtomicBool,
     /// The manager of the unit that this is run by.
@@ -70,6 +74,8 @@ pub(super) struct Chosen {
     compression: Option<CompressionChoice>,
     /// The restic to use, where the settings say so.
     restic: Option<PathBuf>,
+    /// Whom what is stored there is encrypted to, and what it is decrypted with.
+    pub(super) encryption: Encryption,
 }
 
 impl Chosen {
@@ -97,20 +103,47 @@ impl Context {
 
     /// Where backups live: the flag, the environment, the settings, or the default place.
     pub(super) fn choice(&self, choice: &TargetChoice) -> Result<Chosen, CommandError> {
+        let (chosen, named) = self.located(choice)?;
+        let is_directory = matches!(chosen.location, Location::Directory(_));
+        let (recipients, identities) = named
+            .map(|named| (named.recipients, named.identities))
+            .unwrap_or_default();
+        let recipients = first([&choice.recipients, &recipients]);
+        if !recipients.is_empty() && !is_directory {
+            return Err(CommandError::Encrypted);
+        }
+        let of_environment: Vec<PathBuf> = self.environment.identity.iter().cloned().collect();
+        let identities = first([&choice.identities, &of_environment, &identities]);
+        let encryption = Encryption {
+            recipients: Recipients::parse(recipients, self.passwords.clone())?,
+            identities: Identities::new(identities.to_vec(), self.passwords.clone()),
+        };
+        Ok(Chosen {
+            encryption,
+            ..chosen
+        })
+    }
+
+    /// Where backups live, and the settings of a place that has a name there.
+    fn located(
+        &self,
+        choice: &TargetChoice,
+    ) -> Result<(Chosen, Option<TargetSettings>), CommandError> {
         let environment = &self.environment;
         let settings = Settings::load(environment.incus.config_folder().as_deref())?;
         let said = choice.target.as_ref().or(environment.target.as_ref());
         let at = |text: &str| {
-            Ok(Chosen {
+            Ok::<_, CommandError>(Chosen {
                 location: Location::parse(text)?,
                 name: None,
                 compression: None,
                 restic: settings.restic_binary.clone(),
+                encryption: Encryption::default(),
             })
         };
         if let Some(text) = said.or(settings.default_target.as_ref()) {
             let Some(named) = settings.targets.get(text) else {
-                return at(text);
+                return Ok((at(text)?, None));
             };
             let mut location = Location::parse(&named.uri)?;
             if let Some(file) = &named.password_file {
@@ -120,19 +153,21 @@ impl Context {
                 };
                 repository.password_file.get_or_insert_with(|| file.clone());
             }
-            return Ok(Chosen {
+            let chosen = Chosen {
                 name: Some(text.clone()),
                 compression: named.compression,
                 ..at(&named.uri).map(|chosen| Chosen { location, ..chosen })?
-            });
+            };
+            return Ok((chosen, Some(named.clone())));
         }
         if environment.root {
-            return at("dir:/var/backups/incus");
+            return Ok((at("dir:/var/backups/incus")?, None));
         }
         let home = environment.data_home.as_ref().ok_or_else(|| {
             CommandError::Usage("no home directory: say where with --target".to_owned())
         })?;
-        at(&format!("dir:{}", home.join("incus-backup").display()))
+        let text = format!("dir:{}", home.join("incus-backup").display());
+        Ok((at(&text)?, None))
     }
 
     /// What this process brings along to reach a target.
@@ -140,6 +175,7 @@ impl Context {
         let binary = chosen.restic.clone();
         Access {
             patience: Duration::from_secs(choice.locks.lock_timeout),
+            encryption: chosen.encryption.clone(),
             restic: ResticAccess {
                 tool: Tool::new(
                     binary.unwrap_or_else(|| PathBuf::from("restic")),
@@ -403,6 +439,12 @@ pub(super) enum Agreed<W> {
     Nothing(Plan<W>),
     /// The user agreed.
     Approved(plan::Approved<W>),
+}
+
+/// The first list that says anything.
+fn first<T, const N: usize>(lists: [&Vec<T>; N]) -> &[T] {
+    let said = lists.into_iter().find(|list| !list.is_empty());
+    said.map_or(&[], Vec::as_slice)
 }
 
 fn assent(answers: &Answers) -> Assent {

@@ -12,6 +12,8 @@ pub(super) struct Environment {
     pub(super) incus: incus::Environment,
     /// `INCUS_BACKUP_TARGET`.
     pub(super) target: Option<String>,
+    /// `INCUS_BACKUP_IDENTITY`.
+    pub(super) identity: Option<PathBuf>,
     /// `XDG_DATA_HOME`, or where it is by default.
     pub(super) data_home: Option<PathBuf>,
     /// What says the password of restic repositories.
@@ -113,6 +115,7 @@ impl Environment {
                 uid: uid.as_raw(),
             },
             target: text("INCUS_BACKUP_TARGET"),
+            identity: path("INCUS_BACKUP_IDENTITY"),
             data_home: path("XDG_DATA_HOME").or_else(|| home.map(|home| home.join(".local/share"))),
             restic_password: restic_password(),
             state: path("XDG_CACHE_HOME")

@@ -18,7 +18,7 @@ use crate::plan::{Report, Status, Verdict};
 use crate::restore::RestoreError;
 use crate::retention::InvalidRules;
 use crate::settings::SettingsError;
-use crate::target::{LocationError, TargetError};
+use crate::target::{InvalidRecipient, LocationError, TargetError};
 use crate::temporary::ChangeError;
 use crate::transfer::TransferError;
 use crate::ui::{Message, NotConfirmed, UnknownColumn};
@@ -42,6 +42,12 @@ pub(super) enum CommandError {
     /// restic compresses by itself.
     #[error("archives in a restic repository are not compressed, for that hides what they share")]
     Compressed,
+    /// restic encrypts by itself.
+    #[error("what is in a restic repository is encrypted by restic, and not to recipients of age")]
+    Encrypted,
+    /// A recipient is none.
+    #[error("{0}")]
+    Recipient(#[from] InvalidRecipient),
     /// The settings cannot be used.
     #[error("{0}")]
     Settings(#[from] SettingsError),
@@ -135,6 +141,8 @@ impl CommandError {
         match self {
             Self::Usage(_)
             | Self::Compressed
+            | Self::Encrypted
+            | Self::Recipient(_)
             | Self::NoRules
             | Self::Name(_)
             | Self::Column(_)
@@ -155,6 +163,14 @@ fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn 
 
 /// The exit code of an error by what is at its root.
 fn exit_of(error: &(dyn Error + 'static)) -> Exit {
+    // What cannot be decrypted is told by what was to read it, as if it were damaged.
+    let is_key = |inner: &(dyn Error + 'static)| {
+        let target = inner.downcast_ref::<TargetError>();
+        target.is_some_and(TargetError::is_key)
+    };
+    if chain(error).any(is_key) {
+        return Exit::Password;
+    }
     for inner in chain(error) {
         if let Some(target) = inner.downcast_ref::<TargetError>() {
             if target.is_locked() {
@@ -281,6 +297,10 @@ fn command_hint(error: &(dyn Error + 'static)) -> Option<String> {
         CommandError::Compressed => Some(
             "leave --compression out; restic compresses what it stores, \
              `restic:repo=…,compression=max` more so"
+                .to_owned(),
+        ),
+        CommandError::Encrypted => Some(
+            "leave --recipient out, and `recipients` of the target in backup.yml: its password is the key"
                 .to_owned(),
         ),
         CommandError::NotEditable { .. } => {

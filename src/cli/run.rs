@@ -215,7 +215,7 @@ impl Program for args::Verify {
         }
         let asks = match self.level {
             CheckLevel::Drill => asks(&self.answers),
-            CheckLevel::Quick | CheckLevel::Full => Asks::Never,
+            CheckLevel::Quick | CheckLevel::Stored | CheckLevel::Full => Asks::Never,
         };
         let run = ("incus-backup-verify", asks);
         notified(context, run, Box::pin(command::verify(context, self))).await
@@ -341,6 +341,7 @@ fn run<P: Program>(arguments: P) -> Exit {
         progress,
         cancel,
         keys: Keys::asking(passwords.clone()),
+        passwords: passwords.clone(),
         old_restic_taken: AtomicBool::new(false),
         service,
         done: Done::default(),

@@ -205,6 +205,7 @@ fn manifest(context: &CreateContext, method: Method, facts: ConfigFacts) -> Mani
             instance_only: false,
             optimized: false,
         },
+        encryption: None,
         archive: None,
         instance: None,
         volume: None,

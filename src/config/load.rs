@@ -25,6 +25,7 @@ pub async fn load(target: Arc<dyn Target>, id: StoredId) -> Result<Document, Con
 
 fn read(target: &dyn Target, id: &StoredId) -> Result<Document, ConfigError> {
     let opened = target.open(id)?;
+    opened.unlock()?;
     let facts = opened
         .manifest()
         .config
@@ -69,16 +70,19 @@ fn shape(error: serde_json::Error) -> Damage {
 }
 
 fn contents(opened: &dyn Opened, file: &ConfigFile) -> Result<Vec<u8>, Damage> {
-    let open = opened
-        .file(&file.file)
-        .map_err(|error| Damage::Read(std::io::Error::other(error)))?;
+    let unread = |error| Damage::Read(std::io::Error::other(error));
+    let stored = read_all(opened.stored(&file.file).map_err(unread)?)?;
+    if Sha256::of(&stored) != file.sha256 {
+        return Err(Damage::Digest);
+    }
+    let held = opened.decrypted(&file.file, Box::new(&*stored));
+    read_all(held.map_err(unread)?)
+}
+
+fn read_all(file: impl std::io::Read) -> Result<Vec<u8>, Damage> {
     let mut bytes = Vec::new();
-    open.take(LIMIT)
+    file.take(LIMIT)
         .read_to_end(&mut bytes)
         .map_err(Damage::Read)?;
-    if Sha256::of(&bytes) == file.sha256 {
-        Ok(bytes)
-    } else {
-        Err(Damage::Digest)
-    }
+    Ok(bytes)
 }

@@ -81,6 +81,7 @@ impl From<Damage> for FilesError {
         match damage {
             // What takes members says by itself what is wrong, through whatever is in between.
             Damage::Archive(ArchiveError::Write(cause)) | Damage::Read(cause) => Self::from(cause),
+            Damage::Key(error) => Self::Target(error),
             damage => Self::Damaged(damage),
         }
     }

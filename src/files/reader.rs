@@ -41,6 +41,7 @@ impl Reader {
         (task, cancel): (Arc<dyn Task>, Cancel),
     ) -> Result<Self, FilesError> {
         let opened = target.open(id)?;
+        opened.unlock()?;
         let archive = opened.manifest().archive.clone();
         let archive = archive.ok_or(FilesError::NoFiles("no archive"))?;
         let listed = has_list(&*opened);
@@ -166,7 +167,8 @@ impl Reader {
 /// Whether a version has a list, and it is what was written. One that is not is as good as none.
 fn has_list(opened: &dyn Opened) -> bool {
     let checksums = retrieve::checksums(opened).ok();
-    let expected = checksums.and_then(|checksums| checksums.0.get(LISTING).copied());
+    let name = opened.manifest().stored_name(LISTING);
+    let expected = checksums.and_then(|checksums| checksums.0.get(&*name).copied());
     let Some(expected) = expected else {
         return false;
     };

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub enum CheckLevel {
     /// Manifest, required parts and sizes; no data is read.
     Quick,
+    /// Every checksum of what is stored. What is encrypted was not decrypted: no key was at hand.
+    Stored,
     /// Every checksum, and the structure of the archive to its end.
     Full,
     /// A restored copy that was started.
@@ -24,7 +26,7 @@ pub enum CheckLevel {
 pub struct InvalidLevel(pub String);
 
 impl CheckLevel {
-    /// Every level, the least thorough first.
+    /// The levels that can be asked for, the least thorough first.
     pub const ALL: [Self; 3] = [Self::Quick, Self::Full, Self::Drill];
 }
 
@@ -32,6 +34,7 @@ impl fmt::Display for CheckLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Quick => "quick",
+            Self::Stored => "stored",
             Self::Full => "full",
             Self::Drill => "drill",
         })

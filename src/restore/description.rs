@@ -1,21 +1,17 @@
 //! What was saved beside an archive about its instance: `instance.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
-use sha2::Digest as _;
 
 use crate::archive::{Index, Reference};
-use crate::model::Sha256;
-use crate::target::{Checksums, StoredId, Target};
+use crate::retrieve::{self, Damage};
+use crate::target::{StoredId, Target};
 
 /// The file.
 const FILE: &str = "instance.json";
-/// How large it may be.
-const LIMIT: u64 = 64 * 1024 * 1024;
 
 /// An instance, its snapshots and its profiles, as the API described them.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -56,21 +52,11 @@ pub(super) fn saved(
     file: &'static str,
 ) -> Result<Vec<u8>, NoDescription> {
     let opened = target.open(id)?;
-    let read = |name: &str| -> Result<Vec<u8>, NoDescription> {
-        let mut bytes = Vec::new();
-        let mut read = opened.file(name)?.take(LIMIT);
-        read.read_to_end(&mut bytes)
-            .map_err(|cause| NoDescription::Read { file, cause })?;
-        Ok(bytes)
-    };
-    let damaged = || NoDescription::Damaged { file };
-    let bytes = read(file)?;
-    let sums = String::from_utf8(read("checksums.txt")?).map_err(|_| damaged())?;
-    let sums = Checksums::parse(&sums).map_err(|_| damaged())?;
-    if sums.0.get(file) != Some(&Sha256(sha2::Sha256::digest(&bytes).into())) {
-        return Err(damaged());
-    }
-    Ok(bytes)
+    retrieve::small(&*opened, file).map_err(|damage| match damage {
+        Damage::Key(error) => NoDescription::Target(error),
+        Damage::Read(cause) => NoDescription::Read { file, cause },
+        _ => NoDescription::Damaged { file },
+    })
 }
 
 impl Description {

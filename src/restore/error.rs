@@ -122,3 +122,13 @@ pub enum RestoreError {
     #[error("interrupted")]
     Interrupted,
 }
+
+impl RestoreError {
+    /// What kept a stored version from being read.
+    pub(super) fn of_damage(version: Version, cause: Damage) -> Self {
+        match cause {
+            Damage::Key(error) => Self::Target(error),
+            cause => Self::Damaged { version, cause },
+        }
+    }
+}

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::description::Description;
 use super::error::RestoreError;
-use super::legacy;
 use super::limits::Limits;
 use super::member::Members;
 use super::request::{Request, Scope};
 use super::select::select;
+use super::{key, legacy};
 use crate::incus::{Client, Instance, InstanceKeys, Project};
 use crate::model::{Bytes, InstanceName, InstanceType, PoolName, ProjectName, ResourceId};
 use crate::plan::Coming;
@@ -144,6 +144,8 @@ pub async fn gather(
     {
         return Err(RestoreError::NoProject(mapping.project(name).clone()));
     }
+    let versions = facts.wanted.iter().map(|(_, versions)| versions);
+    key::unlock(target, versions, request.selection).await?;
     let wanted = &mut facts.wanted;
     facts.described = legacy::complete(target, request.selection, wanted).await?;
     let meant = facts.wanted.iter();

@@ -21,6 +21,7 @@ mod fitting;
 mod gather;
 pub mod image;
 mod import;
+mod key;
 mod lacking;
 mod legacy;
 mod limits;

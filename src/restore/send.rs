@@ -89,7 +89,7 @@ impl<C> Verdict<C> {
         match self.worker.await.map_err(|_| RestoreError::Worker)? {
             Ok(contents) => Ok(Some(contents)),
             Err(_) if self.unwanted.load(Ordering::Acquire) => Ok(None),
-            Err(cause) => Err(RestoreError::Damaged { version, cause }),
+            Err(cause) => Err(RestoreError::of_damage(version, cause)),
         }
     }
 }

@@ -37,14 +37,6 @@ pub enum SettingsError {
         #[source]
         cause: serde_yaml::Error,
     },
-    /// A target wants something that this version cannot do. It must not be ignored.
-    #[error("target `{target}` has `{key}`, which this version does not support yet")]
-    Unsupported {
-        /// The target.
-        target: String,
-        /// The key.
-        key: &'static str,
-    },
     /// A compression is none.
     #[error("target `{target}` has no usable compression")]
     Compression {
@@ -91,9 +83,13 @@ pub struct TargetSettings {
     pub compression: Option<CompressionChoice>,
     /// The file that holds the password of a restic repository.
     pub password_file: Option<PathBuf>,
+    /// Whom what is stored there is encrypted to, as written.
+    pub recipients: Vec<String>,
+    /// The files of the keys that it is decrypted with.
+    pub identities: Vec<PathBuf>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
     default_target: Option<String>,
@@ -112,14 +108,36 @@ enum Word {
     Text(String),
 }
 
-#[derive(Debug, Deserialize)]
+/// A word or a list of words. Of what is neither no error repeats anything: it may be a secret key.
+#[derive(Default, Deserialize)]
+#[serde(untagged)]
+enum Words {
+    #[default]
+    None,
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Words {
+    fn list(self) -> Vec<String> {
+        match self {
+            Self::None => Vec::new(),
+            Self::One(word) => vec![word],
+            Self::Many(words) => words,
+        }
+    }
+}
+
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Entry {
     uri: String,
     #[serde(default)]
     compression: Option<String>,
     #[serde(default)]
-    recipients: Option<serde_yaml::Value>,
+    recipients: Words,
+    #[serde(default)]
+    identities: Words,
     #[serde(default)]
     password_file: Option<PathBuf>,
 }
@@ -212,15 +230,6 @@ fn parse(text: &str, path: &Path) -> Result<Settings, SettingsError> {
 }
 
 fn target(name: String, entry: Entry) -> Result<TargetSettings, SettingsError> {
-    let unsupported = |key| {
-        Err(SettingsError::Unsupported {
-            target: name.clone(),
-            key,
-        })
-    };
-    if entry.recipients.is_some() {
-        return unsupported("recipients");
-    }
     let compression = entry.compression.map(|text| text.parse()).transpose();
     let compression = compression.map_err(|cause| SettingsError::Compression {
         target: name,
@@ -230,6 +239,13 @@ fn target(name: String, entry: Entry) -> Result<TargetSettings, SettingsError> {
         uri: entry.uri,
         compression,
         password_file: entry.password_file,
+        recipients: entry.recipients.list(),
+        identities: entry
+            .identities
+            .list()
+            .into_iter()
+            .map(PathBuf::from)
+            .collect(),
     })
 }
 
@@ -275,12 +291,27 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_done_is_not_ignored() {
-        let error = settings("targets: { a: { uri: 'dir:/x', recipients: [age1x] } }").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "target `a` has `recipients`, which this version does not support yet"
-        );
+    fn a_target_has_recipients_and_files_of_keys() {
+        let text = "targets:\n  a: { uri: 'dir:/x', recipients: [age1x, age1y], identities: [/k] }\n  \
+                    b: { uri: 'dir:/y', recipients: age1x }\n  c: { uri: 'dir:/z' }\n";
+        let targets = settings(text).unwrap().targets;
+        assert_eq!(targets["a"].recipients, ["age1x", "age1y"]);
+        assert_eq!(targets["a"].identities, [Path::new("/k")]);
+        assert_eq!(targets["b"].recipients, ["age1x"]);
+        assert!(targets["c"].recipients.is_empty() && targets["c"].identities.is_empty());
+    }
+
+    #[test]
+    fn a_secret_that_stands_in_the_wrong_place_is_not_repeated() {
+        for wrong in ["{ AGE-SECRET-KEY-1ABC: x }", "[[AGE-SECRET-KEY-1ABC]]"] {
+            let text = format!("targets: {{ a: {{ uri: 'dir:/x', recipients: {wrong} }} }}");
+            let error = settings(&text).unwrap_err();
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert!(
+                !cause.contains("1ABC") && !format!("{error:?}").contains("1ABC"),
+                "{cause}"
+            );
+        }
     }
 
     #[test]

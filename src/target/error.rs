@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{InvalidManifest, StoredId};
+use super::{InvalidManifest, StoredId, UnusableIdentity};
 use crate::model::{SourceName, Version};
 
 /// Why a target did not do what it should.
@@ -124,6 +124,23 @@ pub enum TargetError {
     /// A version that was to be copied is there already.
     #[error("version {} of `{}` has come to the target meanwhile: the plan is outdated", .0.version, .0.resource)]
     Taken(Box<StoredId>),
+    /// Its files are encrypted, and nobody gives a key.
+    #[error("version {} of `{}` is encrypted, and no key is given", .0.version, .0.resource)]
+    NoKey(Box<StoredId>),
+    /// Its files are encrypted, and the keys are others.
+    #[error("version {} of `{}` is encrypted, and none of the keys given opens it", .0.version, .0.resource)]
+    OtherKey(Box<StoredId>),
+    /// The keys cannot be had.
+    #[error("{0}")]
+    Identity(#[from] UnusableIdentity),
+    /// What a key needs does not do its part.
+    #[error("version {} of `{}` is encrypted, and its key cannot be used: {said}", id.version, id.resource)]
+    Plugin {
+        /// The version.
+        id: Box<StoredId>,
+        /// What was said.
+        said: String,
+    },
     /// Only restic's repositories can be read in part.
     #[error("only a restic repository can be read in part")]
     NoSubset,
@@ -191,6 +208,17 @@ impl TargetError {
         matches!(self, Self::Password(_) | Self::NoPassword(_))
     }
 
+    /// Whether it is there, and cannot be decrypted.
+    pub fn is_key(&self) -> bool {
+        match self {
+            Self::Shared(error) | Self::DataStays(error) => error.is_key(),
+            _ => matches!(
+                self,
+                Self::NoKey(_) | Self::OtherKey(_) | Self::Identity(_) | Self::Plugin { .. }
+            ),
+        }
+    }
+
     /// Whether it can be read and not written to.
     pub fn is_read_only(&self) -> bool {
         let kinds = [
@@ -220,6 +248,11 @@ impl TargetError {
             Self::Password(_) | Self::NoPassword(_) => Some(
                 "set RESTIC_PASSWORD_FILE, RESTIC_PASSWORD_COMMAND or RESTIC_PASSWORD, or \
                  `password-file` of the target in backup.yml"
+                    .to_owned(),
+            ),
+            Self::NoKey(_) | Self::OtherKey(_) => Some(
+                "name the file of the key with --identity FILE, with INCUS_BACKUP_IDENTITY, or with \
+                 `identities` of the target in backup.yml"
                     .to_owned(),
             ),
             Self::NoRestic(_) => Some(

@@ -3,9 +3,13 @@
 //! Format 2; format 1 is that of an earlier tool and has no number. A reader ignores keys that it
 //! does not know, and refuses numbers that it does not know.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::encryption::{self, ENDING};
 use crate::model::{
     Bytes, Consistency, InstanceType, Kind, Method, PoolName, ProjectName, ResourceId,
     ResourceName, Sha256, SourceName, Version, VolumeContent,
@@ -65,6 +69,9 @@ pub struct Manifest {
     pub method: Method,
     /// What was asked for.
     pub options: ManifestOptions,
+    /// How the files beside it are encrypted; nothing means not.
+    #[serde(default)]
+    pub encryption: Option<String>,
     /// Its archive.
     pub archive: Option<ArchiveFacts>,
     /// What an instance was like.
@@ -363,11 +370,78 @@ impl Manifest {
         metadata.into_iter().chain(&self.archive)
     }
 
+    /// Whether the files beside it are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.encryption.is_some()
+    }
+
+    /// What a file of this version is called where it is kept.
+    pub fn stored_name<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        let is_open = matches!(name, "manifest.json" | "checksums.txt") || name.ends_with(ENDING);
+        if is_open || !self.is_encrypted() {
+            Cow::Borrowed(name)
+        } else {
+            Cow::Owned(format!("{name}{ENDING}"))
+        }
+    }
+
+    /// The file that describes what it is of; a configuration has none.
+    pub fn record(&self) -> Option<&'static str> {
+        match self.kind {
+            Kind::Instance => Some("instance.json"),
+            Kind::Volume => Some("volume.json"),
+            Kind::Bucket => Some("bucket.json"),
+            Kind::Image => Some("image.json"),
+            Kind::Config => None,
+        }
+    }
+
+    /// Says of the files that are kept encrypted that they are.
+    pub(super) fn encrypt(&mut self, kept: &BTreeMap<String, Sha256>) {
+        let kept_as = |file: &str| {
+            let name = format!("{file}{ENDING}");
+            kept.contains_key(&name).then_some(name)
+        };
+        let metadata = self.image.as_mut().and_then(|it| it.metadata.as_mut());
+        for archive in metadata.into_iter().chain(&mut self.archive) {
+            if let Some(name) = kept_as(&archive.file) {
+                archive.file = name;
+                archive.encryption = Some(encryption::NAME.to_owned());
+            }
+        }
+        for part in self.config.iter_mut().flat_map(|it| &mut it.files) {
+            if let Some(name) = kept_as(&part.file) {
+                part.file = name;
+            }
+        }
+        self.encryption = Some(encryption::NAME.to_owned());
+    }
+
+    /// Says of its files that they are not encrypted, as they are where they are stored anew.
+    pub fn decrypt(&mut self) {
+        let metadata = self.image.as_mut().and_then(|it| it.metadata.as_mut());
+        for archive in metadata.into_iter().chain(&mut self.archive) {
+            archive.encryption = None;
+            strip(&mut archive.file);
+        }
+        for part in self.config.iter_mut().flat_map(|it| &mut it.files) {
+            strip(&mut part.file);
+        }
+        self.encryption = None;
+    }
+
     /// Writes a manifest.
     pub fn render(&self) -> Result<Vec<u8>, InvalidManifest> {
         let mut bytes = serde_json::to_vec_pretty(self)?;
         bytes.push(b'\n');
         Ok(bytes)
+    }
+}
+
+/// Takes from a name what says that its file is encrypted.
+fn strip(name: &mut String) {
+    if let Some(plain) = name.strip_suffix(ENDING) {
+        name.truncate(plain.len());
     }
 }
 
@@ -401,6 +475,27 @@ pub(crate) mod tests {
             Manifest::parse(&manifest.render().unwrap()).unwrap(),
             manifest
         );
+    }
+
+    #[test]
+    fn a_manifest_says_which_of_its_files_are_kept_encrypted() {
+        let plain = Manifest::parse(EXAMPLE.as_bytes()).unwrap();
+        assert_eq!(plain.stored_name("instance.json"), "instance.json");
+        let kept = ["export.tar.zst.age", "instance.json.age"];
+        let kept = kept.map(|name| (name.to_owned(), Sha256::of(b"")));
+        let mut manifest = plain.clone();
+        manifest.encrypt(&kept.into());
+        let archive = manifest.archive.as_ref().unwrap();
+        assert_eq!(archive.file, "export.tar.zst.age");
+        assert_eq!(archive.encryption.as_deref(), Some("age"));
+        assert_eq!(manifest.stored_name("instance.json"), "instance.json.age");
+        for open in ["manifest.json", "checksums.txt", "export.tar.zst.age"] {
+            assert_eq!(manifest.stored_name(open), open);
+        }
+        let read = Manifest::parse(&manifest.render().unwrap()).unwrap();
+        assert!(read.is_encrypted() && read == manifest);
+        manifest.decrypt();
+        assert_eq!(manifest, plain);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 
 mod checksums;
 mod directory;
+mod encryption;
 mod error;
 mod flock;
 mod legacy;
@@ -26,6 +27,10 @@ pub use checksums::{Checksums, InvalidChecksums};
 #[cfg(feature = "testing")]
 pub use directory::faults;
 pub use directory::{DirectoryTarget, Probe};
+pub use encryption::{
+    AskHolder, ENDING, Encryption, Identities, InvalidRecipient, Nobody, Recipients,
+    UnusableIdentity,
+};
 pub use error::TargetError;
 pub use legacy::open_directory;
 pub use location::{Location, LocationError};

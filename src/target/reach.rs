@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    DirectoryTarget, Glance, Location, Opening, Probe, ResticTarget, Target, TargetError, Tool,
-    open_directory,
+    DirectoryTarget, Encryption, Glance, Location, Opening, Probe, ResticTarget, Target,
+    TargetError, Tool, open_directory,
 };
 use crate::model::{Bytes, Owner};
 use crate::progress::{Cancel, Progress};
@@ -19,6 +19,8 @@ const FRESH: Duration = Duration::from_secs(20);
 pub struct Access {
     /// How long locks are waited for.
     pub patience: Duration,
+    /// What the files of a directory are encrypted to, and decrypted with.
+    pub encryption: Encryption,
     /// What a repository of restic needs besides.
     pub restic: ResticAccess,
 }
@@ -72,7 +74,9 @@ impl Location {
     /// Opens the target that is there. Blocks.
     pub fn open(&self, access: &Access) -> Result<Arc<dyn Target>, TargetError> {
         match self {
-            Self::Directory(path) => open_directory(path, access.patience),
+            Self::Directory(path) => {
+                open_directory(path, access.patience, access.encryption.clone())
+            }
             Self::Restic(repository) => {
                 Ok(Arc::new(ResticTarget::open(repository, access.opening())?))
             }

@@ -116,6 +116,12 @@ pub trait Draft: Send {
         false
     }
 
+    /// Whether what is written is encrypted on its way, so that what becomes of a file ([`Written`]) is not
+    /// what was written. A file whose name says that it is encrypted already is stored as it is.
+    fn encrypts(&self) -> bool {
+        false
+    }
+
     /// Adds a file that describes what the version is of. Such a file fits into memory; a target may
     /// keep it together with the manifest.
     fn describe(&mut self, file: &str, content: &[u8]) -> Result<Written, TargetError> {
@@ -162,8 +168,28 @@ pub trait Opened: Send {
     /// Its manifest.
     fn manifest(&self) -> &Manifest;
 
-    /// One of its files.
+    /// What one of its files holds, decrypted where it is encrypted.
     fn file(&self, name: &str) -> Result<Box<dyn Read + Send>, TargetError>;
+
+    /// One of its files as it is stored: what its checksum is of.
+    fn stored(&self, name: &str) -> Result<Box<dyn Read + Send>, TargetError> {
+        self.file(name)
+    }
+
+    /// What a file holds that is read from its beginning on as it is stored.
+    fn decrypted<'a>(
+        &self,
+        name: &str,
+        stored: Box<dyn Read + 'a>,
+    ) -> Result<Box<dyn Read + 'a>, TargetError> {
+        let _ = name;
+        Ok(stored)
+    }
+
+    /// Fails where it is encrypted, and no key at hand fits. What is damaged is not found here.
+    fn unlock(&self) -> Result<(), TargetError> {
+        Ok(())
+    }
 
     /// One of its files, of which any part can be read without the rest; nothing where that cannot be.
     fn seekable(&self, name: &str) -> Result<Option<Box<dyn Seekable>>, TargetError> {
@@ -171,7 +197,7 @@ pub trait Opened: Send {
         Ok(None)
     }
 
-    /// The size of one of its files.
+    /// The size of one of its files, as it is stored.
     fn size(&self, name: &str) -> Result<Bytes, TargetError>;
 }
 
@@ -181,7 +207,7 @@ pub trait ExclusiveLock: Send {
     fn delete(&self, version: Version) -> Result<(), TargetError>;
 }
 
-/// What a file of a draft has become.
+/// What a file of a draft has become, as it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
     /// Its size.
@@ -298,6 +324,11 @@ impl Stored {
     /// Whether the earlier tool made it, so that it is only read.
     pub fn is_legacy(&self) -> bool {
         self.legacy
+    }
+
+    /// Whether its files are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.manifest.as_deref().is_some_and(Manifest::is_encrypted)
     }
 
     /// Whether it is of an image that had this alias then.

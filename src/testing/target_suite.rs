@@ -133,6 +133,7 @@ pub fn manifest(id: &StoredId, plain: u64, written: Written) -> Manifest {
             instance_only: false,
             optimized: false,
         },
+        encryption: None,
         archive: Some(ArchiveFacts {
             file: ARCHIVE.to_owned(),
             compression: "none".to_owned(),
@@ -194,7 +195,11 @@ pub fn content(target: &dyn Target, id: &StoredId) -> Vec<u8> {
     let mut content = Vec::new();
     let mut file = opened.file(&archive.file).unwrap();
     file.read_to_end(&mut content).unwrap();
-    assert_eq!(Sha256::of(&content), archive.sha256, "{id:?}");
+    let mut stored = Vec::new();
+    let mut file = opened.stored(&archive.file).unwrap();
+    file.read_to_end(&mut stored).unwrap();
+    assert_eq!(Sha256::of(&stored), archive.sha256, "{id:?}");
+    assert_eq!(stored == content, archive.encryption.is_none(), "{id:?}");
     content
 }
 
@@ -320,7 +325,12 @@ pub fn what_is_stored_comes_back_and_is_listed_with_its_sizes(bench: &dyn Bench)
         assert!(content(&*target, &id) == bytes, "{size} bytes");
         let listed = all(&*target).pop().unwrap();
         assert_eq!((&listed.id, listed.state), (&id, State::Complete));
-        assert_eq!(listed.stored_size, Bytes(bytes.len() as u64));
+        let opened = target.open(&id).unwrap();
+        assert_eq!(listed.stored_size, opened.size(ARCHIVE).unwrap());
+        if !listed.is_encrypted() {
+            assert_eq!(listed.stored_size, Bytes(bytes.len() as u64));
+        }
+        drop(opened);
         assert_eq!(listed.size, Bytes(bytes.len() as u64 * 3));
         let manifest = target.open(&id).unwrap().manifest().clone();
         assert_eq!(listed.manifest.as_deref(), Some(&manifest));

@@ -5,14 +5,14 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::TransferError;
-use super::packing::Change;
+use super::packing::{Change, Sealing};
 use super::plan::Copy;
 use crate::archive::{Compression, FrameWriter, LISTING, Listed, Raw};
-use crate::model::{Bytes, Kind};
+use crate::model::{Bytes, Kind, Sha256};
 use crate::progress::{Cancel, Silent, Task};
 use crate::retrieve::{self, Damage};
 use crate::target::{
-    ArchiveFacts, Checksums, Draft, DraftFile, Manifest, Opened, Stored, Target, Written,
+    ArchiveFacts, Checksums, Draft, DraftFile, ENDING, Manifest, Opened, Stored, Target, Written,
 };
 
 /// What one version is carried with.
@@ -33,11 +33,16 @@ impl Carrier<'_> {
         if let Some(lack) = retrieve::listed(&manifest, &checksums) {
             return Err(TransferError::Lacks(lack));
         }
+        let opens = copy.sealing == Sealing::Undone;
+        if opens {
+            opened.unlock()?;
+        }
         let mut draft = self.to.begin_copy(&copy.id)?;
         task.phase("copying", Some(copy.stored_size.0));
         let data: Vec<String> = manifest.data_files().map(|it| it.file.clone()).collect();
         let kind = manifest.kind;
-        let is_listed = checksums.0.contains_key(LISTING);
+        let listing = manifest.stored_name(LISTING).into_owned();
+        let is_listed = checksums.0.contains_key(&listing);
         for archive in data_files_mut(&mut manifest) {
             let how = if is_listed || !is_tar(kind, archive) {
                 Listing::AsItIs
@@ -48,11 +53,18 @@ impl Carrier<'_> {
         }
         for name in checksums.0.keys().filter(|name| !data.contains(name)) {
             self.go_on()?;
-            if name == LISTING {
-                self.listing(&*opened, &checksums, &mut *draft)?;
-            } else {
-                describe(&*opened, &checksums, name, &mut *draft)?;
+            if *name == listing {
+                self.listing(copy.sealing, (&*opened, name), &checksums, &mut *draft)?;
+                continue;
             }
+            let written = describe(copy.sealing, (&*opened, name), &mut *draft)?;
+            let parts = manifest.config.iter_mut().flat_map(|it| &mut it.files);
+            for part in parts.filter(|part| part.file == *name) {
+                (part.size, part.sha256) = (written.size, written.sha256);
+            }
+        }
+        if opens {
+            manifest.decrypt();
         }
         self.go_on()?;
         Ok(draft.commit(manifest)?)
@@ -73,26 +85,30 @@ impl Carrier<'_> {
         (opened, draft): (&dyn Opened, &mut dyn Draft),
         task: &Arc<dyn Task>,
     ) -> Result<ArchiveFacts, TransferError> {
-        for other in &copy.alike {
+        for other in copy.alike.iter().filter(|_| copy.sealing == Sealing::Kept) {
             if draft.share(other, &archive.file, archive.sha256)?.is_some() {
                 task.advance(archive.stored_size.0);
                 return Ok(archive.clone());
             }
         }
-        let change = copy.packing.change(kind, archive);
-        let file = change.file(archive);
+        let mut plain = archive.clone();
+        if copy.sealing == Sealing::Undone {
+            (plain.file, plain.encryption) = (unsealed(&archive.file), None);
+        }
+        let change = copy.packing.change(kind, &plain);
+        let file = change.file(&plain);
         let mut files = Files::of_data(draft.create(&file)?);
         // Only a tar that is unpacked on the way can be looked into, which is what one from a repository is.
         if listing == Listing::Made && change != Change::None && draft.is_seekable() {
             files.listing = Some(draft.create(LISTING)?);
         }
-        let written = self.pour(opened, (archive, change), files, task)?;
+        let written = self.pour(opened, (archive, copy.sealing, change), files, task)?;
         Ok(ArchiveFacts {
-            compression: change.compression(archive),
+            compression: change.compression(&plain),
             file,
             stored_size: written.size,
             sha256: written.sha256,
-            ..archive.clone()
+            ..plain
         })
     }
 
@@ -100,16 +116,17 @@ impl Carrier<'_> {
     /// is of use. It can be large.
     fn listing(
         &self,
-        opened: &dyn Opened,
+        sealing: Sealing,
+        (opened, name): (&dyn Opened, &str),
         checksums: &Checksums,
         draft: &mut dyn Draft,
     ) -> Result<(), TransferError> {
-        let Some(sha256) = checksums.0.get(LISTING).filter(|_| draft.is_seekable()) else {
+        let Some(sha256) = checksums.0.get(name).filter(|_| draft.is_seekable()) else {
             return Ok(());
         };
-        let size = opened.size(LISTING)?;
+        let size = opened.size(name)?;
         let file = ArchiveFacts {
-            file: LISTING.to_owned(),
+            file: name.to_owned(),
             compression: "none".to_owned(),
             encryption: None,
             size,
@@ -120,8 +137,8 @@ impl Carrier<'_> {
         let silent: Arc<dyn Task> = Arc::new(Silent);
         self.pour(
             opened,
-            (&file, Change::None),
-            Files::of_data(draft.create(LISTING)?),
+            (&file, sealing, Change::None),
+            Files::of_data(draft.create(&named(sealing, name))?),
             &silent,
         )?;
         Ok(())
@@ -131,7 +148,7 @@ impl Carrier<'_> {
     fn pour(
         &self,
         opened: &dyn Opened,
-        (archive, change): (&ArchiveFacts, Change),
+        (archive, sealing, change): (&ArchiveFacts, Sealing, Change),
         files: Files,
         task: &Arc<dyn Task>,
     ) -> Result<Written, TransferError> {
@@ -149,14 +166,18 @@ impl Carrier<'_> {
             stopped: stopped.clone(),
         };
         let (passage, task) = (Raw::new(outlet), task.clone());
-        let (poured, expected) = match change {
-            Change::None => {
+        let (poured, expected) = match (change, sealing) {
+            (Change::None, Sealing::Kept) => {
                 let poured = retrieve::as_it_is(opened, archive, passage, task);
-                (poured, archive.stored_size)
+                (poured, Some(archive.stored_size))
             }
-            Change::Packed(_) => {
+            // Its end is found right, and nothing says how long it is.
+            (Change::None, Sealing::Undone) => {
+                (retrieve::packed(opened, archive, passage, task), None)
+            }
+            (Change::Packed(_), _) => {
                 let poured = retrieve::archive(opened, archive, passage, task);
-                (poured, archive.size)
+                (poured, Some(archive.size))
             }
         };
         // That it could not be written is no fault of what was read.
@@ -164,7 +185,7 @@ impl Carrier<'_> {
             return Err(why);
         }
         let (outlet, size) = damaged(&archive.file, poured)?;
-        if size != expected {
+        if let Some(expected) = expected.filter(|expected| size != *expected) {
             let text = format!("`{}` holds {size} of {expected}", archive.file);
             return Err(TransferError::Lacks(text));
         }
@@ -206,26 +227,46 @@ fn is_tar(kind: Kind, archive: &ArchiveFacts) -> bool {
     matches!(kind, Kind::Instance | Kind::Volume) && !archive.file.contains(".iso")
 }
 
-/// Copies a small file.
+/// What a file is called in the other target.
+fn named(sealing: Sealing, name: &str) -> String {
+    match sealing {
+        Sealing::Kept => name.to_owned(),
+        Sealing::Undone => unsealed(name),
+    }
+}
+
+fn unsealed(name: &str) -> String {
+    name.strip_suffix(ENDING).unwrap_or(name).to_owned()
+}
+
+/// Copies a small file; gives what it is there.
 fn describe(
-    opened: &dyn Opened,
-    checksums: &Checksums,
-    name: &str,
+    sealing: Sealing,
+    (opened, name): (&dyn Opened, &str),
     draft: &mut dyn Draft,
-) -> Result<(), TransferError> {
-    let bytes = damaged(name, retrieve::small(opened, name))?;
-    let written = draft.describe(name, &bytes)?;
-    if checksums.0.get(name) == Some(&written.sha256) && written.size == Bytes(bytes.len() as u64) {
-        return Ok(());
+) -> Result<Written, TransferError> {
+    let read = match sealing {
+        Sealing::Kept => retrieve::small_as_it_is(opened, name),
+        Sealing::Undone => retrieve::small(opened, name),
+    };
+    let bytes = damaged(name, read)?;
+    let there = named(sealing, name);
+    let written = draft.describe(&there, &bytes)?;
+    let same = written.sha256 == Sha256::of(&bytes) && written.size == Bytes(bytes.len() as u64);
+    if same || draft.encrypts() && !there.ends_with(ENDING) {
+        return Ok(written);
     }
     let text = format!("`{name}` was not written as it is");
     Err(TransferError::Write(io::Error::other(text)))
 }
 
 fn damaged<T>(file: &str, read: Result<T, Damage>) -> Result<T, TransferError> {
-    read.map_err(|damage| TransferError::Damaged {
-        file: file.to_owned(),
-        damage,
+    read.map_err(|damage| match damage {
+        Damage::Key(error) => TransferError::Target(error),
+        damage => TransferError::Damaged {
+            file: file.to_owned(),
+            damage,
+        },
     })
 }
 

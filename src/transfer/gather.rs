@@ -1,6 +1,6 @@
 //! What both targets hold. Blocks, and changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::{Bytes, SourceName};
 use crate::target::{Filter, SourceFacts, Stored, StoredId, Target, TargetError};
@@ -19,6 +19,8 @@ pub struct Facts {
     pub there: BTreeMap<StoredId, Stored>,
     /// Which servers the same sources are there.
     pub sources_there: BTreeMap<SourceName, Whose>,
+    /// The versions that are meant and encrypted, and that no key at hand opens.
+    pub locked: BTreeSet<StoredId>,
     /// How much more can be written there, where that can be told.
     pub free: Option<Bytes>,
 }
@@ -37,6 +39,16 @@ pub fn gather(
         let name = &stored.id.source;
         if !facts.sources.contains_key(name) {
             facts.sources.insert(name.clone(), whose(from, name));
+        }
+    }
+    for stored in facts.wanted.iter().filter(|it| it.is_encrypted()) {
+        match from.open(&stored.id).and_then(|opened| opened.unlock()) {
+            Err(TargetError::NoKey(_) | TargetError::OtherKey(_)) => {
+                facts.locked.insert(stored.id.clone());
+            }
+            // Keys that were given and cannot be used are not passed over.
+            Err(error) if error.is_key() => return Err(error),
+            _ => {}
         }
     }
     let Some(to) = to else { return Ok(facts) };

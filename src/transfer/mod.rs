@@ -3,7 +3,9 @@
 //! # What holds
 //!
 //! - A copy is the same version: its second, its times, how consistent it is, who made it, whether it is
-//!   protected. Only how its archive is packed follows the target that it is in.
+//!   protected. Only how its archive is packed, and whom its files are encrypted to, follows the target
+//!   that it is in.
+//! - What is encrypted is decrypted only where it is encrypted again, be it by restic.
 //! - What is read is compared with its checksum on the way. What is not what was stored is not copied,
 //!   and a copy appears only when all of it is there.
 //! - What is there is never written again, be it the same or not: a copy that was interrupted goes on
@@ -25,5 +27,5 @@ mod plan;
 pub use apply::{Context, apply};
 pub use error::TransferError;
 pub use gather::{Facts, Whose, gather};
-pub use packing::Packing;
+pub use packing::{Encrypting, Packing};
 pub use plan::{Work, plan};

@@ -1,4 +1,4 @@
-//! How an archive is packed in the target that it is copied to (pure).
+//! How an archive is packed in the target that it is copied to, and whether it stays encrypted (pure).
 
 use crate::model::{CompressionChoice, Kind};
 use crate::target::ArchiveFacts;
@@ -12,6 +12,39 @@ pub enum Packing {
     Kept(CompressionChoice),
     /// All are compressed so.
     Anew(CompressionChoice),
+}
+
+/// What the target that is copied to does with what is encrypted elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encrypting {
+    /// It keeps files as they are: what is encrypted stays so, and needs no key.
+    Keeps,
+    /// It encrypts files itself, to recipients of its own.
+    Anew,
+    /// It encrypts by itself whatever it holds, and wants to see it.
+    Itself,
+}
+
+/// What becomes of the encryption of a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sealing {
+    /// There is none, or it stays.
+    Kept,
+    /// It is undone.
+    Undone,
+}
+
+impl Encrypting {
+    /// What becomes of a version's encryption, which a key at hand opens or not; or why it is not copied.
+    pub(super) fn sealing(self, encrypted: bool, locked: bool) -> Result<Sealing, &'static str> {
+        match (self, encrypted, locked) {
+            (_, false, _) | (Self::Keeps, true, _) | (Self::Anew, true, true) => Ok(Sealing::Kept),
+            (Self::Anew | Self::Itself, true, false) => Ok(Sealing::Undone),
+            (Self::Itself, true, true) => {
+                Err("it is encrypted, and no key is given that opens it: --identity FILE")
+            }
+        }
+    }
 }
 
 /// What becomes of one archive.
@@ -130,6 +163,22 @@ mod tests {
             ..archive
         };
         assert_eq!(packing.change(Kind::Volume, &encrypted), Change::None);
+    }
+
+    #[rstest]
+    #[case(Encrypting::Keeps, false, Some(Sealing::Kept))]
+    #[case(Encrypting::Keeps, true, Some(Sealing::Kept))]
+    #[case(Encrypting::Anew, false, Some(Sealing::Undone))]
+    #[case(Encrypting::Anew, true, Some(Sealing::Kept))]
+    #[case(Encrypting::Itself, false, Some(Sealing::Undone))]
+    #[case(Encrypting::Itself, true, None)]
+    fn what_is_encrypted_is_opened_only_where_it_is_encrypted_again(
+        #[case] there: Encrypting,
+        #[case] locked: bool,
+        #[case] becomes: Option<Sealing>,
+    ) {
+        assert_eq!(there.sealing(true, locked).ok(), becomes);
+        assert_eq!(there.sealing(false, locked), Ok(Sealing::Kept));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is copied (pure).
 
 use super::gather::{Facts, Whose};
-use super::packing::{Change, Packing};
+use super::packing::{Change, Encrypting, Packing, Sealing};
 use crate::model::{Bytes, CompressionChoice, Kind, Sha256};
 use crate::plan::{Action, Fit, Plan, Room, Row, Step};
 use crate::target::{Manifest, SourceFacts, State, Stored, StoredId};
@@ -23,6 +23,8 @@ pub struct Copy {
     pub(super) source: SourceFacts,
     /// How archives are packed.
     pub(super) packing: Packing,
+    /// What becomes of its encryption.
+    pub(super) sealing: Sealing,
     /// What may hold the same files already.
     pub(super) alike: Vec<StoredId>,
     pub(super) protected: bool,
@@ -31,16 +33,21 @@ pub struct Copy {
 }
 
 /// Plans the copy of every version that is wanted: one row for each.
-pub fn plan(packing: Packing, facts: &Facts) -> Plan<Work> {
+pub fn plan(packing: Packing, encrypting: Encrypting, facts: &Facts) -> Plan<Work> {
     let mut room = Room::new(facts.free);
     let mut steps = Vec::new();
     for stored in &facts.wanted {
-        steps.push(step(packing, facts, stored, &mut room));
+        steps.push(step((packing, encrypting), facts, stored, &mut room));
     }
     Plan::new(steps)
 }
 
-fn step(packing: Packing, facts: &Facts, stored: &Stored, room: &mut Room) -> Step<Work> {
+fn step(
+    (packing, encrypting): (Packing, Encrypting),
+    facts: &Facts,
+    stored: &Stored,
+    room: &mut Room,
+) -> Step<Work> {
     let row = |action| {
         let row = Row::new(action, &stored.id.resource).version(stored.id.version);
         row.because(&format!("of {}", stored.id.source))
@@ -63,8 +70,20 @@ fn step(packing: Packing, facts: &Facts, stored: &Stored, room: &mut Room) -> St
         Ok(source) => source,
         Err(reason) => return refuse(&reason),
     };
+    let locked = facts.locked.contains(&stored.id);
+    let sealing = match encrypting.sealing(manifest.is_encrypted(), locked) {
+        Ok(sealing) => sealing,
+        Err(reason) => return refuse(reason),
+    };
     let mut planned = row(Action::Create).because(&stored.stored_size.to_string());
-    let files = manifest.data_files();
+    let mut packed = manifest.clone();
+    if sealing == Sealing::Undone {
+        packed.decrypt();
+    }
+    if let Some(reason) = encrypted(encrypting, sealing, manifest) {
+        planned = planned.because(reason);
+    }
+    let files = packed.data_files();
     let changed: Vec<Change> = files
         .map(|archive| packing.change(manifest.kind, archive))
         .filter(|change| *change != Change::None)
@@ -88,11 +107,30 @@ fn step(packing: Packing, facts: &Facts, stored: &Stored, room: &mut Room) -> St
         id: stored.id.clone(),
         source,
         packing,
+        sealing,
         alike: alike(facts, stored),
         protected: stored.protected,
         stored_size: stored.stored_size,
     };
     Step::work(planned, Work::Copy(Box::new(work)))
+}
+
+/// What the user should know of the encryption of a copy.
+fn encrypted(
+    encrypting: Encrypting,
+    sealing: Sealing,
+    manifest: &Manifest,
+) -> Option<&'static str> {
+    match (encrypting, sealing, manifest.is_encrypted()) {
+        (Encrypting::Anew, Sealing::Undone, _) => Some("encrypted to other recipients"),
+        (Encrypting::Anew, Sealing::Kept, false) => Some("encrypted"),
+        (Encrypting::Anew, Sealing::Kept, true) => {
+            Some("stays encrypted as it is, for no key is given that opens it")
+        }
+        (Encrypting::Itself, Sealing::Undone, _) => Some("decrypted"),
+        (Encrypting::Keeps, _, true) => Some("stays encrypted as it is"),
+        _ => None,
+    }
 }
 
 /// What becomes of a version that is there already: it is never written again.
@@ -116,10 +154,21 @@ fn existing(
     Step::rest(row(Action::Skip).because("it is there"))
 }
 
-/// Whether two manifests are of the same backup, however its archive is packed.
+/// Whether two manifests are of the same backup, however its archive is packed and its files encrypted.
 fn is_same(one: &Manifest, other: &Manifest) -> bool {
+    let either = one.is_encrypted() || other.is_encrypted();
     let unpacked = |manifest: &Manifest| {
         let mut manifest = manifest.clone();
+        if either {
+            manifest.decrypt();
+            let metadata = manifest.image.as_mut().and_then(|it| it.metadata.as_mut());
+            if let Some(metadata) = metadata {
+                (metadata.stored_size, metadata.sha256) = (Bytes(0), Sha256([0; 32]));
+            }
+            for part in manifest.config.iter_mut().flat_map(|it| &mut it.files) {
+                (part.size, part.sha256) = (Bytes(0), Sha256([0; 32]));
+            }
+        }
         if let Some(archive) = &mut manifest.archive {
             archive.file = CompressionChoice::without_ending(&archive.file).to_owned();
             archive.compression.clear();
@@ -174,6 +223,8 @@ fn alike(facts: &Facts, stored: &Stored) -> Vec<StoredId> {
 mod tests {
     use rstest::rstest;
 
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::model::{Checks, CompressionChoice, Version};
     use crate::target::Written;
@@ -210,12 +261,13 @@ mod tests {
             sources_there: [(here.name.clone(), Ok(Some(here)))].into(),
             there: there.into_iter().map(|it| (it.id.clone(), it)).collect(),
             wanted: vec![wanted],
+            locked: BTreeSet::new(),
             free: None,
         }
     }
 
     fn told(facts: &Facts) -> (Action, String) {
-        let plan = plan(KEPT, facts);
+        let plan = plan(KEPT, Encrypting::Keeps, facts);
         let row = plan.rows().next().unwrap();
         (row.action, row.reason.clone())
     }

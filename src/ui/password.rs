@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use super::{Terminal, escape};
 use crate::incus::{AskPassword, PasswordError};
 use crate::model::Secret;
+use crate::target::AskHolder;
 
 /// Asks for passwords on the terminal, without showing them.
 #[derive(Debug)]
@@ -49,25 +50,66 @@ impl PasswordPrompt {
     }
 }
 
+impl PasswordPrompt {
+    /// Asks for what is not shown; nothing where it is not given.
+    fn ask_silently(&self, question: &str) -> Option<Secret> {
+        let asked = || {
+            self.silence()?;
+            put_question(question)?;
+            read_line()
+        };
+        let answered = asked();
+        self.leave();
+        answered.ok().flatten()
+    }
+
+    /// Asks for what is shown; nothing where nobody can be asked.
+    fn ask_aloud(&self, question: &str) -> Option<String> {
+        if !self.at_terminal {
+            return None;
+        }
+        put_question(question).ok()?;
+        let line = read_line().ok()??;
+        Some(String::from_utf8_lossy(line.reveal()).trim().to_owned())
+    }
+}
+
+fn put_question(question: &str) -> io::Result<()> {
+    let mut out = io::stderr();
+    write!(out, "{}: ", escape(question))?;
+    out.flush()
+}
+
 impl AskPassword for PasswordPrompt {
     fn ask(&self, key: &Path) -> Result<Secret, PasswordError> {
         if !self.at_terminal {
             return Err(PasswordError::NoTerminal);
         }
-        let asked = || {
-            self.silence()?;
-            let mut out = io::stderr();
-            let name = key.display().to_string();
-            write!(out, "Password of `{}`: ", escape(&name))?;
-            out.flush()?;
-            read_line()
-        };
-        let answered = asked();
-        self.leave();
-        match answered {
-            Ok(Some(password)) => Ok(password),
-            Ok(None) | Err(_) => Err(PasswordError::NotGiven),
+        let question = format!("Password of `{}`", key.display());
+        self.ask_silently(&question).ok_or(PasswordError::NotGiven)
+    }
+}
+
+impl AskHolder for PasswordPrompt {
+    fn show(&self, message: &str) {
+        let _ = writeln!(io::stderr(), "{}", escape(message));
+    }
+
+    fn confirm(&self, message: &str, yes: &str, no: Option<&str>) -> Option<bool> {
+        let question = format!("{message} [{yes}/{}]", no.unwrap_or("no"));
+        let answer = self.ask_aloud(&question)?.to_lowercase();
+        Some(answer == "y" || answer == "yes" || answer == yes.to_lowercase())
+    }
+
+    fn text(&self, question: &str) -> Option<String> {
+        self.ask_aloud(question)
+    }
+
+    fn passphrase(&self, question: &str) -> Option<Secret> {
+        if !self.at_terminal {
+            return None;
         }
+        self.ask_silently(question)
     }
 }
 

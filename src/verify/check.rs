@@ -4,7 +4,7 @@ use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use crate::archive::{ArchiveError, ContentType, Contents, Pass, Raw};
-use crate::model::{InstanceType, Kind, ResourceName};
+use crate::model::{CheckLevel, InstanceType, Kind, ResourceName, Sha256};
 use crate::progress::{Silent, Task};
 use crate::retrieve::{self, Damage};
 use crate::target::{ArchiveFacts, Checksums, Manifest, Opened, Stored, Target, TargetError};
@@ -70,46 +70,70 @@ pub fn quick(target: &dyn Target, stored: &Stored) -> Result<Option<String>, Unr
     Ok(None)
 }
 
-/// Compares every checksum and reads the archive to its end; gives what is wrong.
+/// Compares every checksum and reads the archive to its end; gives what is wrong, and how thorough that
+/// was: of what is encrypted, and no key at hand opens, only the checksums of what is stored are compared.
 pub fn full(
     target: &dyn Target,
     stored: &Stored,
     task: &Arc<dyn Task>,
-) -> Result<Option<String>, Unreadable> {
+) -> Result<(Option<String>, CheckLevel), Unreadable> {
     if let Some(wrong) = quick(target, stored)? {
-        return Ok(Some(wrong));
+        return Ok((Some(wrong), CheckLevel::Full));
     }
     let opened = match open(target, stored)? {
         Ok(opened) => opened,
-        Err(wrong) => return Ok(Some(wrong)),
+        Err(wrong) => return Ok((Some(wrong), CheckLevel::Full)),
     };
-    let checksums = match checksums(&*opened)? {
+    let unlocked = opened.unlock().map_err(Unreadable::from);
+    let looked = unlocked.and_then(|()| files(&*opened, CheckLevel::Full, task));
+    match looked {
+        Err(Unreadable::Target(TargetError::NoKey(_) | TargetError::OtherKey(_))) => {
+            let level = CheckLevel::Stored;
+            Ok((files(&*opened, level, task)?, level))
+        }
+        looked => Ok((looked?, CheckLevel::Full)),
+    }
+}
+
+/// Compares every checksum, and reads the archive where that is asked for.
+fn files(
+    opened: &dyn Opened,
+    level: CheckLevel,
+    task: &Arc<dyn Task>,
+) -> Result<Option<String>, Unreadable> {
+    let checksums = match checksums(opened)? {
         Ok(checksums) => checksums,
         Err(wrong) => return Ok(Some(wrong)),
     };
     let manifest = opened.manifest();
     for (name, expected) in &checksums.0 {
-        if let Some(archive) = manifest.archive.as_ref().filter(|it| it.file == *name) {
-            if let Some(wrong) = verdict(name, self::archive(&*opened, manifest, archive, task))? {
-                return Ok(Some(wrong));
+        let archive = manifest.archive.as_ref().filter(|it| it.file == *name);
+        let read = match archive {
+            Some(archive) if level >= CheckLevel::Full => {
+                self::archive(opened, manifest, archive, task)
             }
-            continue;
-        }
-        // Only archives are in the sum that progress is told of.
-        let silent: Arc<dyn Task> = Arc::new(Silent);
-        let digest = retrieve::digest(&*opened, name, silent);
-        let same = digest.and_then(|digest| {
-            if digest == *expected {
-                Ok(None)
-            } else {
-                Err(Damage::Digest)
-            }
-        });
-        if let Some(wrong) = verdict(name, same)? {
+            Some(_) => compare(opened, (name, *expected), task.clone()),
+            // Only archives are in the sum that progress is told of.
+            None => compare(opened, (name, *expected), Arc::new(Silent)),
+        };
+        if let Some(wrong) = verdict(name, read)? {
             return Ok(Some(wrong));
         }
     }
     Ok(None)
+}
+
+/// Compares a stored file with its checksum.
+fn compare(
+    opened: &dyn Opened,
+    (name, expected): (&str, Sha256),
+    task: Arc<dyn Task>,
+) -> Result<Option<String>, Damage> {
+    if retrieve::digest(opened, name, task)? == expected {
+        Ok(None)
+    } else {
+        Err(Damage::Digest)
+    }
 }
 
 /// Reads an archive to its end and compares it with its manifest.
@@ -181,6 +205,7 @@ fn verdict(name: &str, read: Result<Option<String>, Damage>) -> Result<Option<St
             file: name.to_owned(),
             cause,
         }),
+        Err(Damage::Key(error)) => Err(error.into()),
         Err(Damage::Archive(cause @ ArchiveError::Packing(_))) => Err(Unreadable::Packing {
             file: name.to_owned(),
             cause,

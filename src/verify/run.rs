@@ -28,7 +28,7 @@ pub struct Options {
 pub struct Finding {
     /// The version, as it was listed.
     pub stored: Stored,
-    /// How thoroughly it was checked.
+    /// How thoroughly it was checked, which is less than was asked for where no key is at hand.
     pub level: CheckLevel,
     /// What came of it.
     pub found: Found,
@@ -144,12 +144,12 @@ fn finding(stored: &Stored, level: CheckLevel, (verdict, duration): (Found, Dura
 fn one(target: &dyn Target, stored: &Stored, level: CheckLevel, task: &Arc<dyn Task>) -> Finding {
     let begun = Instant::now();
     let checked = match level {
-        CheckLevel::Quick => quick(target, stored),
-        CheckLevel::Full | CheckLevel::Drill => full(target, stored, task),
+        CheckLevel::Quick => quick(target, stored).map(|damage| (damage, level)),
+        CheckLevel::Stored | CheckLevel::Full | CheckLevel::Drill => full(target, stored, task),
     };
-    let verdict = match checked {
-        Err(error) => Found::Failed(Failure::new(error)),
-        Ok(damage) => damage.map_or(Found::Good, Found::Damaged),
+    let (verdict, level) = match checked {
+        Err(error) => (Found::Failed(Failure::new(error)), level),
+        Ok((damage, level)) => (damage.map_or(Found::Good, Found::Damaged), level),
     };
     finding(stored, level, (verdict, begun.elapsed()))
 }

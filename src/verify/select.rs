@@ -17,10 +17,10 @@ pub enum Due {
     After(Duration),
 }
 
-/// The versions that are due, of those given; with `latest` only the newest of each resource.
+/// The versions that are due for a check of their level, of those given; with `latest` only the newest of each resource.
 pub fn select(
     stored: Vec<Stored>,
-    level: CheckLevel,
+    level: impl Fn(&Stored) -> CheckLevel,
     due: Due,
     now: Timestamp,
     latest: Latest,
@@ -31,7 +31,7 @@ pub fn select(
     };
     if let Due::After(age) = due {
         chosen.retain(|stored| {
-            let last = stored.checks.latest(level);
+            let last = stored.checks.latest(level(stored));
             // A check of the future, by a clock that was wrong, counts for nothing.
             !last.is_some_and(|check| {
                 check.at <= now && now.duration_since(check.at).unsigned_abs() < age

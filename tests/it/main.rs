@@ -24,6 +24,7 @@ mod cutting;
 mod daemon;
 mod doctor;
 mod drill;
+mod encryption;
 mod examples;
 mod fake;
 mod fake_config;

@@ -7,20 +7,32 @@ use std::time::Duration;
 use incus_backup::model::{ResourceId, SourceName};
 use incus_backup::target::faults::{Then, fail_at};
 use incus_backup::target::{DirectoryTarget, Probe, State, StoredId, Target};
+use incus_backup::testing::key_file::KeyFile;
 use incus_backup::testing::target_suite::{
     Bench, Damage, all, content, instance, second, server, store,
 };
 use rstest::rstest;
 use tempfile::TempDir;
 
-/// A folder that is a target.
-struct Folder(TempDir);
+/// A folder that is a target, and the key that its versions are encrypted to.
+struct Folder(TempDir, Option<KeyFile>);
 
 impl Folder {
     fn new() -> Self {
-        let folder = Self(tempfile::tempdir().unwrap());
+        let folder = Self(tempfile::tempdir().unwrap(), None);
         DirectoryTarget::create(&folder.root()).unwrap();
         folder
+    }
+
+    fn encrypted() -> Self {
+        Self(Self::new().0, Some(KeyFile::new()))
+    }
+
+    fn archive(&self) -> &'static str {
+        match self.1 {
+            Some(_) => "export.tar.age",
+            None => "export.tar",
+        }
     }
 
     fn root(&self) -> PathBuf {
@@ -56,15 +68,17 @@ fn walk(folder: &Path) -> Vec<PathBuf> {
 
 impl Bench for Folder {
     fn open(&self) -> Box<dyn Target> {
-        Box::new(DirectoryTarget::open(&self.root(), Duration::ZERO).unwrap())
+        let target = DirectoryTarget::open(&self.root(), Duration::ZERO).unwrap();
+        let encryption = self.1.as_ref().map(KeyFile::encryption);
+        Box::new(target.with_encryption(encryption.unwrap_or_default()))
     }
 
     fn damage(&self, id: &StoredId, damage: Damage) {
         let of = |version: String| self.place(&id.source, &id.resource).join(version);
         let folder = of(id.version.to_string());
         match damage {
-            Damage::CutArchive => cut(&folder.join("export.tar")),
-            Damage::NoArchive => fs::remove_file(folder.join("export.tar")).unwrap(),
+            Damage::CutArchive => cut(&folder.join(self.archive())),
+            Damage::NoArchive => fs::remove_file(folder.join(self.archive())).unwrap(),
             Damage::CutManifest => cut(&folder.join("manifest.json")),
             Damage::NoManifest => fs::remove_file(folder.join("manifest.json")).unwrap(),
             Damage::ManifestOf(other) => {
@@ -150,16 +164,33 @@ mod directory {
     incus_backup::for_each_case!(suite);
 }
 
+mod encrypted_directory {
+    use super::Folder;
+
+    macro_rules! suite {
+        ($($case:ident),+ $(,)?) => {
+            $(
+                #[test]
+                fn $case() {
+                    incus_backup::testing::target_suite::$case(&Folder::encrypted());
+                }
+            )+
+        };
+    }
+    incus_backup::for_each_case!(suite);
+}
+
 /// Whatever fails while a version is stored, the one before it is as good as it was, nothing that is
 /// not whole is listed, and the next run stores its own and clears up.
 #[rstest]
-#[case(Then::Recovers)]
-#[case(Then::Dies)]
-fn a_step_that_fails_costs_no_version_but_the_new_one(#[case] then: Then) {
+fn a_step_that_fails_costs_no_version_but_the_new_one(
+    #[values(Then::Recovers, Then::Dies)] then: Then,
+    #[values(Folder::new, Folder::encrypted)] folder: fn() -> Folder,
+) {
     let (source, web) = (server("here", 1), instance("web"));
     let mut steps = Vec::new();
     loop {
-        let folder = Folder::new();
+        let folder = folder();
         store(&*folder.open(), &source, (&web, second(1)), b"earlier").unwrap();
         let target = folder.open();
         let large = vec![7; 250_000];
@@ -205,7 +236,7 @@ fn a_target_that_could_not_be_made_can_be_made_again(#[case] then: Then) {
     let (source, web) = (server("here", 1), instance("web"));
     let mut number = 0;
     loop {
-        let folder = Folder(tempfile::tempdir().unwrap());
+        let folder = Folder(tempfile::tempdir().unwrap(), None);
         let root = folder.root();
         let (made, failed) = fail_at(number, then, || {
             DirectoryTarget::create(&root)?;

@@ -12,7 +12,7 @@ use incus_backup::progress::{Cancel, Silent};
 use incus_backup::target::faults::{Then, fail_at};
 use incus_backup::target::{DirectoryTarget, Protection, State, StoredId, Target};
 use incus_backup::testing::target_suite::{all, content, fill, instance, manifest, second, server};
-use incus_backup::transfer::{self, Context, Packing};
+use incus_backup::transfer::{self, Context, Encrypting, Packing};
 use rstest::rstest;
 
 use crate::restic::{Repository, needs_restic};
@@ -52,7 +52,11 @@ fn copy(from: &Arc<dyn Target>, to: &Arc<dyn Target>) -> Vec<Status> {
     let Ok(facts) = transfer::gather(&**from, Some(&**to), all(&**from)) else {
         return Vec::new();
     };
-    let plan = transfer::plan(Packing::Kept("none".parse().unwrap()), &facts);
+    let plan = transfer::plan(
+        Packing::Kept("none".parse().unwrap()),
+        Encrypting::Keeps,
+        &facts,
+    );
     let context = Context {
         from: from.clone(),
         to: to.clone(),

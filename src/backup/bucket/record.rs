@@ -72,6 +72,7 @@ fn manifest(
             instance_only: false,
             optimized: false,
         },
+        encryption: None,
         archive: Some(ArchiveFacts {
             file: archive_name(compression),
             compression: compression.name().to_owned(),

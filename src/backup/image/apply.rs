@@ -108,7 +108,8 @@ async fn back_up(
     Ok(Done { stored, shared })
 }
 
-/// Begins a version with the files of one that holds them already, if one can be shared.
+/// Begins a version with the files of one that holds them already, if one can be shared. Those of one that
+/// is encrypted are not: whom they are encrypted to does not show.
 async fn share(
     context: &Context,
     work: &Work,
@@ -117,7 +118,7 @@ async fn share(
     let (target, source) = (context.target.clone(), context.source.clone());
     let id = resource(&work.project, &work.fingerprint);
     blocking(move || {
-        for holder in &holders {
+        for holder in holders.iter().filter(|holder| !holder.is_encrypted()) {
             let Some(files) = files_of(holder) else {
                 continue;
             };

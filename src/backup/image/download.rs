@@ -7,8 +7,8 @@ use sha2::Digest as _;
 use crate::backup::BackupError;
 use crate::backup::store::Incoming;
 use crate::incus::{ImageLayout, InvalidMultipart, Multipart, Piece};
-use crate::model::Sha256;
-use crate::target::{ArchiveFacts, Draft, DraftFile};
+use crate::model::{Bytes, Sha256};
+use crate::target::{ArchiveFacts, Draft, DraftFile, ENDING};
 
 /// The files of an image in a draft.
 #[derive(Debug, Clone)]
@@ -33,13 +33,16 @@ pub(super) fn write(
     let files = match layout {
         ImageLayout::Unified { filename } => {
             let mut file = begin(&mut *draft, "image", filename)?;
+            let mut hasher = sha2::Sha256::new();
             while let Some(chunk) = incoming.next()? {
+                hasher.update(&chunk);
                 file.write(&chunk)?;
             }
+            let content = Sha256(hasher.finalize().into());
             let main = file.finish()?;
             Files {
                 metadata: None,
-                content: main.sha256,
+                content,
                 main,
             }
         }
@@ -94,17 +97,20 @@ fn split(
 /// A file that is being written.
 struct OpenFile {
     name: String,
+    size: u64,
     file: Box<dyn DraftFile>,
 }
 
 fn begin(draft: &mut dyn Draft, stem: &str, filename: &str) -> Result<OpenFile, BackupError> {
     let name = format!("{stem}{}", ending(filename));
     let file = draft.create(&name)?;
-    Ok(OpenFile { name, file })
+    let size = 0;
+    Ok(OpenFile { name, size, file })
 }
 
 impl OpenFile {
     fn write(&mut self, bytes: &[u8]) -> Result<(), BackupError> {
+        self.size += bytes.len() as u64;
         self.file.write_all(bytes).map_err(BackupError::Write)
     }
 
@@ -115,7 +121,7 @@ impl OpenFile {
             // Whatever compression it has is its own.
             compression: "none".to_owned(),
             encryption: None,
-            size: written.size,
+            size: Bytes(self.size),
             stored_size: written.size,
             sha256: written.sha256,
             members: 0,
@@ -130,6 +136,8 @@ fn ending(filename: &str) -> &str {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'.';
     // The record of the image has a name of its own.
     let usable = ending.len() <= 16 && ending.bytes().all(plain) && ending != ".json";
+    // Nor may it look as if the file were encrypted.
+    let usable = usable && !ending.ends_with(ENDING);
     if usable { ending } else { "" }
 }
 
@@ -144,6 +152,7 @@ mod tests {
     #[case("abc.squashfs", ".squashfs")]
     #[case("abc", "")]
     #[case("abc.json", "")]
+    #[case("abc.tar.age", "")]
     #[case("abc./../x", "")]
     #[case("abc.Ünïcode", "")]
     #[case("abc.a.very.long.ending", "")]

@@ -37,6 +37,7 @@ pub(super) fn commit(
             instance_only: false,
             optimized: false,
         },
+        encryption: None,
         archive: Some(files.main),
         instance: None,
         image: Some(ImageFacts {

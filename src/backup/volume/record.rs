@@ -94,6 +94,7 @@ pub(super) fn describe(
             instance_only: context.options.instance_only,
             optimized,
         },
+        encryption: None,
         archive,
         instance: None,
         volume: Some(VolumeFacts {

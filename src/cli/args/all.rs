@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use super::config::pool_source;
 use super::{
-    Answers, Link, List, Renamings, ReportAll, Rows, SourceChoice, TargetChoice, Verbosity,
+    Answers, Link, List, ReadTarget, Renamings, ReportAll, Rows, SourceChoice, Verbosity,
+    WrittenTarget,
 };
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{Age, CompressionChoice, Kind};
@@ -116,7 +117,7 @@ pub struct CreateAll {
     pub remotes: Vec<String>,
     /// Where to
     #[command(flatten)]
-    pub target: TargetChoice,
+    pub target: WrittenTarget,
     /// Leave a kind out: instance, volume, bucket, image or config; may be given several times
     #[arg(long, value_name = "KIND")]
     pub skip: Vec<Kind>,
@@ -171,7 +172,7 @@ pub struct RestoreAll {
     pub remote: Option<String>,
     /// Where from
     #[command(flatten)]
-    pub target: TargetChoice,
+    pub target: ReadTarget,
     /// Of which server
     #[command(flatten)]
     pub source: SourceChoice,

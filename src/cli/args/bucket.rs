@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 
 use super::{
-    Answers, Delete, Link, List, ProjectScope, Protect, Renaming, Rows, Show, SourceChoice,
-    TargetChoice, Verbosity,
+    Answers, Delete, Link, List, ProjectScope, Protect, ReadTarget, Renaming, Rows, Show,
+    SourceChoice, Verbosity, WrittenTarget,
 };
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{CompressionChoice, PoolName, ProjectName, ResourceName, Version};
@@ -95,7 +95,7 @@ pub struct CreateBuckets {
     pub names: Vec<String>,
     /// Where to
     #[command(flatten)]
-    pub target: TargetChoice,
+    pub target: WrittenTarget,
     /// Of which projects
     #[command(flatten)]
     pub scope: ProjectScope,
@@ -135,7 +135,7 @@ pub struct RestoreBuckets {
     pub names: Vec<String>,
     /// Where from
     #[command(flatten)]
-    pub target: TargetChoice,
+    pub target: ReadTarget,
     /// Of which projects
     #[command(flatten)]
     pub scope: ProjectScope,

@@ -1,5 +1,6 @@
 //! Flags that several verbs share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
@@ -63,6 +64,25 @@ pub struct TargetChoice {
     /// Take away the locks of a restic repository whose processes are gone, after asking
     #[arg(long)]
     pub unlock: bool,
+    /// Whom what is written is encrypted to
+    #[arg(skip)]
+    pub recipients: Vec<String>,
+    /// The files of the keys that what is read is decrypted with
+    #[arg(skip)]
+    pub identities: Vec<PathBuf>,
+}
+
+impl TargetChoice {
+    /// A target of which nothing is encrypted or decrypted.
+    pub(in crate::cli) fn plain(target: Option<String>, locks: LockWait, unlock: bool) -> Self {
+        Self {
+            target,
+            locks,
+            unlock,
+            recipients: Vec::new(),
+            identities: Vec::new(),
+        }
+    }
 }
 
 /// How long the locks of others are waited for.

@@ -4,7 +4,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 
-use super::{Answers, Output, ReadAnswers, Renamings, Rows, SourceChoice, TargetChoice, Verbosity};
+use super::{
+    Answers, Output, ReadAnswers, ReadTarget, Renamings, Rows, SourceChoice, TargetChoice,
+    Verbosity, WrittenTarget,
+};
 use crate::cli::exit::EXIT_STATUS;
 use crate::config::Filter;
 use crate::model::{ObjectKind, ProjectName, Version};
@@ -115,7 +118,7 @@ pub struct ConfigCreate {
     pub remote: Option<String>,
     /// Where to
     #[command(flatten)]
-    pub target: TargetChoice,
+    pub target: WrittenTarget,
     /// Answers
     #[command(flatten)]
     pub answers: Answers,
@@ -173,7 +176,7 @@ pub struct ConfigShow {
     pub show_secrets: bool,
     /// Where from
     #[command(flatten)]
-    pub target: TargetChoice,
+    pub target: ReadTarget,
     /// Of which server
     #[command(flatten)]
     pub source: SourceChoice,
@@ -224,7 +227,7 @@ pub struct ConfigDiff {
     pub exit_code: bool,
     /// Where from
     #[command(flatten)]
-    pub target: TargetChoice,
+    pub target: ReadTarget,
     /// Of which server
     #[command(flatten)]
     pub source: SourceChoice,
@@ -279,7 +282,7 @@ pub struct ConfigRestore {
     pub force: bool,
     /// Where from
     #[command(flatten)]
-    pub target: TargetChoice,
+    pub target: ReadTarget,
     /// Of which server
     #[command(flatten)]
     pub source: SourceChoice,

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use clap::Args;
 
-use super::{Answers, Link, ProjectScope, Rows, TargetChoice};
+use super::{Answers, Link, ProjectScope, Rows, WrittenTarget};
 use crate::model::CompressionChoice;
 
 /// Back up instances, with their snapshots
@@ -24,7 +24,7 @@ pub struct Create {
     pub names: Vec<String>,
     /// Where to
     #[command(flatten)]
-    pub target: TargetChoice,
+    pub target: WrittenTarget,
     /// Of which projects
     #[command(flatten)]
     pub scope: ProjectScope,

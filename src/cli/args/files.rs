@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Answers, ReadAnswers, Rows, SourceChoice, TargetChoice};
+use super::{Answers, ReadAnswers, ReadTarget, Rows, SourceChoice};
 use crate::model::{InstanceName, ProjectName, Version};
 
 /// What can be done with the files of an instance's backup.
@@ -84,7 +84,7 @@ pub struct FileChoice {
     pub project: Option<ProjectName>,
     /// Where from
     #[command(flatten)]
-    pub target: TargetChoice,
+    pub target: ReadTarget,
     /// Of which server
     #[command(flatten)]
     pub source: SourceChoice,

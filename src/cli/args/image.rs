@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 
 use super::{
-    Answers, Delete, Link, List, ProjectScope, Protect, Renaming, Rows, Show, SourceChoice,
-    TargetChoice, Verbosity,
+    Answers, Delete, Link, List, ProjectScope, Protect, ReadTarget, Renaming, Rows, Show,
+    SourceChoice, Verbosity, WrittenTarget,
 };
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{ProjectName, ResourceName, Version};
@@ -96,7 +96,7 @@ pub struct CreateImage {
     pub names: Vec<String>,
     /// Where to
     #[command(flatten)]
-    pub target: TargetChoice,
+    pub target: WrittenTarget,
     /// Of which projects
     #[command(flatten)]
     pub scope: ProjectScope,
@@ -134,7 +134,7 @@ pub struct RestoreImage {
     pub names: Vec<String>,
     /// Where from
     #[command(flatten)]
-    pub target: TargetChoice,
+    pub target: ReadTarget,
     /// Of which projects
     #[command(flatten)]
     pub scope: ProjectScope,

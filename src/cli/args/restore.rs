@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{Answers, Link, ProjectScope, Rows, SourceChoice, TargetChoice};
+use super::{Answers, Link, ProjectScope, ReadTarget, Rows, SourceChoice};
 use crate::model::{InstanceName, InvalidName, PoolName, ProjectName, ResourceName, Version};
 
 /// Bring instances back from their stored versions
@@ -27,7 +27,7 @@ pub struct Restore {
     pub names: Vec<String>,
     /// Where from
     #[command(flatten)]
-    pub target: TargetChoice,
+    pub target: ReadTarget,
     /// Of which projects
     #[command(flatten)]
     pub scope: ProjectScope,

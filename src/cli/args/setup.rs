@@ -2,7 +2,10 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use super::{AliasVerb, Answers, Doctor, LockWait, Metrics, Notify, Rows, TargetVerb, Verbosity};
+use super::{
+    AliasVerb, Answers, Doctor, Identities, LockWait, Metrics, Notify, Recipients, Rows,
+    TargetVerb, Verbosity,
+};
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{CompressionChoice, Kind, ProjectName, SourceName, Version};
 const EXAMPLES: &str = "Examples:
@@ -100,6 +103,12 @@ pub struct Copy {
     /// `backup.yml`, else zstd:3; never in a restic repository]
     #[arg(long, value_name = "ALG[:LEVEL]")]
     pub compression: Option<CompressionChoice>,
+    /// What is decrypted
+    #[command(flatten)]
+    pub identities: Identities,
+    /// What is encrypted
+    #[command(flatten)]
+    pub recipients: Recipients,
     /// Locks
     #[command(flatten)]
     pub locks: LockWait,

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use clap::Parser;
 
-use super::{Answers, Chosen, Rows, TargetChoice, Verbosity};
+use super::{Answers, Chosen, ReadTarget, Rows, Verbosity};
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{CheckLevel, PoolName, Version};
 use crate::retention::Within;
@@ -64,7 +64,7 @@ pub struct Verify {
     pub parallel: Option<NonZeroUsize>,
     /// Where
     #[command(flatten)]
-    pub target: TargetChoice,
+    pub target: ReadTarget,
     /// What is answered before it is asked
     #[command(flatten)]
     pub answers: Answers,

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use jiff::Timestamp;
 
 use super::{
-    Answers, Delete, Link, List, ProjectScope, Protect, Renaming, Rows, Show, SourceChoice,
-    TargetChoice, Verbosity, VolumeFiles,
+    Answers, Delete, Link, List, ProjectScope, Protect, ReadTarget, Renaming, Rows, Show,
+    SourceChoice, Verbosity, VolumeFiles, WrittenTarget,
 };
 use crate::cli::exit::EXIT_STATUS;
 use crate::model::{CompressionChoice, PoolName, ProjectName, ResourceName, Version};
@@ -102,7 +102,7 @@ pub struct CreateVolumes {
     pub names: Vec<String>,
     /// Where to
     #[command(flatten)]
-    pub target: TargetChoice,
+    pub target: WrittenTarget,
     /// Of which projects
     #[command(flatten)]
     pub scope: ProjectScope,
@@ -159,7 +159,7 @@ pub struct RestoreVolumes {
     pub names: Vec<String>,
     /// Where from
     #[command(flatten)]
-    pub target: TargetChoice,
+    pub target: ReadTarget,
     /// Of which projects
     #[command(flatten)]
     pub scope: ProjectScope,

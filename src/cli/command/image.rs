@@ -185,7 +185,7 @@ pub(in crate::cli) async fn restore(
         force: args.force,
     };
     let stored = stored_of(&target, &source, Kind::Image).await?;
-    let gathered = async { Ok(restore_image::gather(&client, &request, stored).await?) };
+    let gathered = async { Ok(restore_image::gather(&client, &request, &target, stored).await?) };
     let facts = context.unless_cancelled(gathered).await?;
     let damaged = restore_image::lacks_undamaged(&request, &facts);
     let plan = restore_image::plan(&request, &facts);

@@ -53,14 +53,27 @@ pub(in crate::cli) async fn verify(context: &Context, args: Verify) -> Result<Ex
     } else {
         Latest::All
     };
-    let wanted = select(wanted, args.level, due, Version::now().timestamp(), latest);
+    let has_key = !context
+        .choice(&args.target)?
+        .encryption
+        .identities
+        .is_empty();
+    // Without a key more than what is stored cannot be looked at, however old the last look inside is.
+    let level = |stored: &Stored| {
+        if stored.is_encrypted() && !has_key {
+            args.level.min(CheckLevel::Stored)
+        } else {
+            args.level
+        }
+    };
+    let wanted = select(wanted, level, due, Version::now().timestamp(), latest);
     let drill = match args.level {
         CheckLevel::Drill => match prepare(context, &args, &wanted).await? {
             Prepared::DryRun => return Ok(Exit::Done),
             Prepared::Nothing => None,
             Prepared::Drill(drill) => Some(drill),
         },
-        CheckLevel::Quick | CheckLevel::Full => None,
+        CheckLevel::Quick | CheckLevel::Stored | CheckLevel::Full => None,
     };
     let whole = check(context, &target, args.read_data_subset.clone()).await?;
     context.progress.expect(wanted.len());
@@ -199,6 +212,9 @@ fn write(
         };
         let _ = io::stderr().write_all(context.render(&message).as_bytes());
     }
+    if let Some(text) = unopened(found) {
+        context.progress.warn(&text);
+    }
     if !context.verbosity.quiet {
         let _ = io::stderr().write_all(sum(found).as_bytes());
     }
@@ -243,6 +259,20 @@ fn wrong(finding: &Finding, what: &str, why: &str) -> Message {
         Some(good) => format!("version {good} of it is complete: --version {good}"),
         None => "no other version of it is complete: back it up again".to_owned(),
     })
+}
+
+/// What is said of versions that nobody could look into.
+fn unopened(found: &[Finding]) -> Option<String> {
+    let unopened = found.iter().filter(|it| it.level == CheckLevel::Stored);
+    let (what, it) = match unopened.count() {
+        0 => return None,
+        1 => ("1 version is".to_owned(), "it"),
+        count => (format!("{count} versions are"), "them"),
+    };
+    Some(format!(
+        "{what} encrypted, and no key is given that opens {it}: what is stored was compared with its \
+         checksums, and not looked into"
+    ))
 }
 
 /// One line that sums it up.

@@ -16,7 +16,7 @@ use crate::incus::{Client, Config, Keys};
 use crate::model::{Kind, Owner, ProjectName, RemoteName, RunId};
 use crate::progress::{Cancel, Silent};
 use crate::settings::Settings;
-use crate::ui::{LogFormat, Terminal, Verbosity};
+use crate::ui::{LogFormat, PasswordPrompt, Terminal, Verbosity};
 
 /// How long a server may take; whoever presses TAB waits for it.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -165,6 +165,7 @@ impl Asked {
                 cancel: Cancel::new(),
                 // Nobody is asked while words are completed.
                 keys: Keys::default(),
+                passwords: Arc::new(PasswordPrompt::new(&Terminal::none())),
                 old_restic_taken: AtomicBool::new(false),
                 done: Done::default(),
                 service: Arc::default(),

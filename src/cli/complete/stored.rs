@@ -24,11 +24,7 @@ const SHORTEST: usize = 4;
 impl Asked {
     /// Where backups are, and how that is reached.
     fn place(&self) -> Option<(Location, Access)> {
-        let choice = TargetChoice {
-            target: self.target.clone(),
-            locks: LockWait { lock_timeout: 0 },
-            unlock: false,
-        };
+        let choice = TargetChoice::plain(self.target.clone(), LockWait { lock_timeout: 0 }, false);
         let chosen = self.context.choice(&choice).ok()?;
         let access = self.context.access(&chosen, &choice);
         Some((chosen.location, access))

@@ -7,6 +7,7 @@ use super::super::member::Members;
 use crate::incus::{BucketKey, Client};
 use crate::model::{PoolName, ProjectName, ResourceId, ResourceName, SourceName, Subject};
 use crate::plan::Coming;
+use crate::restore::key;
 use crate::restore::select::select;
 use crate::restore::{Existing, Mapping, RestoreError, Selection};
 use crate::retrieve::{self, Damage};
@@ -106,6 +107,8 @@ pub async fn gather(
         facts.pools.insert(pool.name, pool.driver);
     }
     facts.wanted = wanted(client, &request.scope, stored).await?;
+    let versions = facts.wanted.iter().map(|(_, versions)| versions);
+    key::unlock(target, versions, request.selection).await?;
     facts.keys = keys(target, request, &facts).await?;
     let projects: BTreeSet<ProjectName> = facts
         .wanted

@@ -78,7 +78,7 @@ async fn open(context: &Context, work: &Work) -> Result<(Box<dyn Opened>, Image)
     tokio::task::spawn_blocking(move || {
         let opened = target.open(&id)?;
         let record = record::read(&*opened);
-        let record = record.map_err(|cause| RestoreError::Damaged { version, cause })?;
+        let record = record.map_err(|cause| RestoreError::of_damage(version, cause))?;
         Ok((opened, record))
     })
     .await

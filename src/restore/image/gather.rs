@@ -1,13 +1,14 @@
 //! What must be known before anything can be planned: reads, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::request::{Request, Scope};
 use crate::incus::Client;
 use crate::model::{ProjectName, ResourceId, Sha256};
 use crate::plan::Coming;
-use crate::restore::{RestoreError, Selection};
-use crate::target::{State, Stored};
+use crate::restore::{RestoreError, Selection, key};
+use crate::target::{State, Stored, Target};
 use crate::temporary::is_unfinished;
 
 /// What a plan is made from.
@@ -75,6 +76,7 @@ impl Facts {
 pub async fn gather(
     client: &Client,
     request: &Request,
+    target: &Arc<dyn Target>,
     stored: Vec<Stored>,
 ) -> Result<Facts, RestoreError> {
     let wanted = match &request.scope {
@@ -95,6 +97,11 @@ pub async fn gather(
             names.iter().map(found).collect()
         }
     };
+    let versions = wanted.iter().filter_map(|wanted| match &wanted.found {
+        Found::Image(_, versions) => Some(versions),
+        Found::Unknown { .. } => None,
+    });
+    key::unlock(target, versions, request.selection).await?;
     let mut servers = BTreeMap::new();
     for wanted in &wanted {
         let name = request.mapping.project(&wanted.project);

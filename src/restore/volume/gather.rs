@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::super::error::RestoreError;
 use super::super::gather::PoolFacts;
+use super::super::key;
 use super::super::legacy;
 use super::super::member::Members;
 use super::super::request::Selection;
@@ -83,6 +84,8 @@ pub async fn gather_volumes(
         members: Members::read(client).await?,
         ..VolumeFacts::default()
     };
+    let versions = facts.wanted.iter().map(|(_, versions)| versions);
+    key::unlock(target, versions, request.selection).await?;
     legacy::complete(target, request.selection, &mut facts.wanted).await?;
     for pool in client.pools().await? {
         let free = client.pool_free(&pool.name).await.unwrap_or_default();

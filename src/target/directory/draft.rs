@@ -15,13 +15,13 @@ use super::files::{
 };
 use super::lock::shared_and_clear;
 use super::place::DirectoryTarget;
-use super::share;
+use super::{sealed, share};
 use crate::model::{Bytes, ResourceId, RunId, Sha256, SourceName, Version};
 use crate::target::checksums::is_file_name;
 use crate::target::error::At as _;
 use crate::target::flock::Lock;
 use crate::target::{
-    Checksums, Draft, DraftFile, Manifest, Stored, StoredId, TargetError, Written,
+    Checksums, Draft, DraftFile, ENDING, Manifest, Stored, StoredId, TargetError, Written,
 };
 
 /// The checksums of the files that are finished.
@@ -76,20 +76,34 @@ pub(super) fn begin(
     Ok(Box::new(draft))
 }
 
+impl DirectoryDraft {
+    fn open(&self, name: &str) -> Result<DirectoryFile, TargetError> {
+        let path = self.partial.join(name);
+        Ok(DirectoryFile {
+            file: create_file(&path)?,
+            path,
+            name: name.to_owned(),
+            hasher: sha2::Sha256::new(),
+            size: 0,
+            finished: self.finished.clone(),
+        })
+    }
+}
+
 impl Draft for DirectoryDraft {
     fn create(&mut self, file: &str) -> Result<Box<dyn DraftFile>, TargetError> {
         if !is_file_name(file) {
             return Err(TargetError::FileName(file.to_owned()));
         }
-        let path = self.partial.join(file);
-        Ok(Box::new(DirectoryFile {
-            file: create_file(&path)?,
-            path,
-            name: file.to_owned(),
-            hasher: sha2::Sha256::new(),
-            size: 0,
-            finished: self.finished.clone(),
-        }))
+        let recipients = self.target.encryption.recipients.as_ref();
+        match recipients.filter(|_| !file.ends_with(ENDING)) {
+            Some(recipients) => sealed::create(recipients, self.open(&format!("{file}{ENDING}"))?),
+            None => Ok(Box::new(self.open(file)?)),
+        }
+    }
+
+    fn encrypts(&self) -> bool {
+        self.target.encryption.recipients.is_some()
     }
 
     fn is_seekable(&self) -> bool {
@@ -105,6 +119,12 @@ impl Draft for DirectoryDraft {
         if !is_file_name(file) {
             return Err(TargetError::FileName(file.to_owned()));
         }
+        // What is not encrypted does not come into a version that is, nor the other way round. Whom something
+        // is encrypted to does not show, so that only a copy of a version takes another's as it is.
+        let is_encrypted = file.ends_with(ENDING);
+        if is_encrypted && self.second == Second::First || !is_encrypted && self.encrypts() {
+            return Ok(None);
+        }
         let shared = share::share(&self.target, of, file, (&self.partial, sha256))?;
         if let Some(written) = shared {
             let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
@@ -119,9 +139,12 @@ impl Draft for DirectoryDraft {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
+        let mut manifest = manifest;
+        if finished.keys().any(|name| name.ends_with(ENDING)) {
+            manifest.encrypt(&finished);
+        }
         let checksums = Checksums(finished).to_string();
         write_file(&self.partial.join("checksums.txt"), checksums.as_bytes())?;
-        let mut manifest = manifest;
         let path = self.partial.join("manifest.json");
         loop {
             manifest.version = self.id.version;
@@ -173,9 +196,9 @@ fn is_taken(error: &io::Error) -> bool {
     )
 }
 
-struct DirectoryFile {
+pub(super) struct DirectoryFile {
     file: File,
-    path: PathBuf,
+    pub(super) path: PathBuf,
     name: String,
     hasher: sha2::Sha256,
     size: u64,

@@ -13,6 +13,10 @@
 //! Files that hold the same bytes may be one file with several names (hard links): each version has
 //! it as its own.
 //!
+//! Where recipients are given, every file of a new version but `manifest.json` and `checksums.txt` is
+//! encrypted, and has `.age` behind its name. Which versions are, they say themselves: a target may hold
+//! both. Checksums and sizes are of what is stored, so that they are checked without a key.
+//!
 //! In a version's folder `protected.json` and `checks.json` may stand beside the manifest: they are
 //! about the version, and not of it.
 //!
@@ -28,6 +32,7 @@ mod notes;
 mod open;
 mod place;
 mod runs;
+mod sealed;
 mod share;
 
 pub(super) use files::{make_folders, open_file, open_or_create, read_file};

@@ -18,8 +18,8 @@ use crate::model::{
 use crate::target::error::At as _;
 use crate::target::legacy::Legacy;
 use crate::target::{
-    Draft, ExclusiveLock, Filter, Location, Opened, Protection, RunRecord, SourceFacts, Stored,
-    StoredId, Target, TargetError,
+    Draft, Encryption, ExclusiveLock, Filter, Location, Opened, Protection, RunRecord, SourceFacts,
+    Stored, StoredId, Target, TargetError,
 };
 
 /// The file that makes a folder a target.
@@ -36,6 +36,7 @@ pub(super) const LOCKS: &str = "locks";
 pub struct DirectoryTarget {
     pub(super) root: PathBuf,
     pub(super) patience: Duration,
+    pub(super) encryption: Encryption,
 }
 
 /// What a folder is to this program.
@@ -68,9 +69,16 @@ impl DirectoryTarget {
             Probe::Target => Ok(Self {
                 root: root.to_owned(),
                 patience,
+                encryption: Encryption::default(),
             }),
             Probe::Creatable => Err(TargetError::NoTarget(root.to_owned())),
         }
+    }
+
+    /// The same target, whose new versions are encrypted like this, and whose versions are decrypted so.
+    #[must_use]
+    pub fn with_encryption(self, encryption: Encryption) -> Self {
+        Self { encryption, ..self }
     }
 
     /// Looks what a folder is, and changes nothing.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::reader::Legacy;
 use crate::model::{Bytes, Check, ResourceId, SourceName, Version};
 use crate::target::{
-    DirectoryTarget, Draft, ExclusiveLock, Filter, Location, Opened, Protection, RunRecord,
-    SourceFacts, Stored, StoredId, Target, TargetError,
+    DirectoryTarget, Draft, Encryption, ExclusiveLock, Filter, Location, Opened, Protection,
+    RunRecord, SourceFacts, Stored, StoredId, Target, TargetError,
 };
 
 /// A folder with backups of both tools, or of the earlier one alone.
@@ -22,9 +22,13 @@ struct Joined {
 
 /// Opens a folder that is a target, or that holds backups of the earlier tool, which can be read
 /// only. Locks are waited for as long as `patience`.
-pub fn open_directory(root: &Path, patience: Duration) -> Result<Arc<dyn Target>, TargetError> {
+pub fn open_directory(
+    root: &Path,
+    patience: Duration,
+    encryption: Encryption,
+) -> Result<Arc<dyn Target>, TargetError> {
     let own = match DirectoryTarget::open(root, patience) {
-        Ok(own) => Some(own),
+        Ok(own) => Some(own.with_encryption(encryption)),
         Err(TargetError::LegacyOnly(_)) => None,
         Err(error) => return Err(error),
     };

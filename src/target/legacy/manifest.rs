@@ -177,6 +177,7 @@ pub(in crate::target) fn unread(id: &StoredId, optimized: Optimized) -> Manifest
             instance_only: false,
             optimized: optimized.0,
         },
+        encryption: None,
         archive: None,
         instance: None,
         volume: None,

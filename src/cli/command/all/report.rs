@@ -33,13 +33,13 @@ pub(in crate::cli) async fn report(
     context: &Context,
     args: ReportAll,
 ) -> Result<Exit, CommandError> {
-    let choice = TargetChoice {
-        target: args.target.clone(),
-        locks: LockWait {
+    let choice = TargetChoice::plain(
+        args.target.clone(),
+        LockWait {
             lock_timeout: PATIENCE,
         },
-        unlock: false,
-    };
+        false,
+    );
     let target = context.target(&choice, &(&args.answers).into()).await?;
     if let Some(source) = &args.source.from {
         sources(&target, source).await?;

@@ -209,7 +209,7 @@ async fn plan(args: &RestoreAll, sides: &Sides) -> Result<Plan<Work>, CommandErr
             force: args.force,
         };
         let stored = stored_of(&sides.target, &sides.source, Kind::Image).await?;
-        let mut facts = image::gather(&sides.client, &request, stored).await?;
+        let mut facts = image::gather(&sides.client, &request, &sides.target, stored).await?;
         facts.expect(&coming);
         all = all.then(image::plan(&request, &facts).map(|it| Work::Image(Box::new(it))));
     }

@@ -13,16 +13,15 @@ use crate::list::newest_complete;
 use crate::model::{ResourceId, SourceName};
 use crate::plan::Report;
 use crate::target::{Location, Stored, Target, TargetError};
-use crate::transfer::{self, Facts, Packing};
+use crate::transfer::{self, Encrypting, Facts, Packing};
 
 /// Copies stored versions from one target to another.
 pub(in crate::cli) async fn copy(context: &Context, args: Copy) -> Result<Exit, CommandError> {
-    let choice = |target: &str| TargetChoice {
-        target: Some(target.to_owned()),
-        locks: args.locks,
-        unlock: args.unlock,
-    };
-    let (from, to) = (choice(&args.from), choice(&args.to));
+    let choice =
+        |target: &str| TargetChoice::plain(Some(target.to_owned()), args.locks, args.unlock);
+    let (mut from, mut to) = (choice(&args.from), choice(&args.to));
+    from.identities.clone_from(&args.identities.identity);
+    to.recipients.clone_from(&args.recipients.recipient);
     let there = context.choice(&to)?;
     if context.choice(&from)?.location == there.location {
         let text = format!("--from and --to are the same target, `{}`", there.location);
@@ -40,7 +39,12 @@ pub(in crate::cli) async fn copy(context: &Context, args: Copy) -> Result<Exit, 
     let place = context.place(&to, &args.answers).await?;
     let wanted = wanted(context, &source, &args).await?;
     let facts = gather(&source, &place, wanted).await?;
-    let plan = transfer::plan(packing, &facts);
+    let encrypting = match (&there.location, &there.encryption.recipients) {
+        (Location::Restic(_), _) => Encrypting::Itself,
+        (Location::Directory(_), Some(_)) => Encrypting::Anew,
+        (Location::Directory(_), None) => Encrypting::Keeps,
+    };
+    let plan = transfer::plan(packing, encrypting, &facts);
     let servers: BTreeSet<SourceName> = facts.sources.into_keys().collect();
     let question = match plan.rows().filter(|row| row.action.changes()).count() {
         1 => format!("Copy 1 version to `{}`?", there.location),

@@ -19,13 +19,13 @@ pub(in crate::cli) async fn metrics(
     context: &Context,
     args: Metrics,
 ) -> Result<Exit, CommandError> {
-    let choice = TargetChoice {
-        target: args.target,
-        locks: LockWait {
+    let choice = TargetChoice::plain(
+        args.target,
+        LockWait {
             lock_timeout: PATIENCE,
         },
-        unlock: false,
-    };
+        false,
+    );
     let target = context.target(&choice, &(&args.answers).into()).await?;
     let filter = Filter {
         source: args.source.from,

@@ -19,11 +19,7 @@ pub(in crate::cli) async fn target(
 }
 
 async fn init(context: &Context, args: InitTarget) -> Result<Exit, CommandError> {
-    let choice = TargetChoice {
-        target: Some(args.target),
-        locks: args.locks,
-        unlock: false,
-    };
+    let choice = TargetChoice::plain(Some(args.target), args.locks, false);
     let said = match context.place_to_make(&choice, &args.answers).await? {
         Place::Target(target) => format!("`{}` is a backup target already", target.location()),
         Place::Creatable(location) if args.answers.dry_run => {
