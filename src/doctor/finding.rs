@@ -53,6 +53,8 @@ pub enum Check {
     Room,
     /// The restic that is used.
     Restic,
+    /// What the target is encrypted to, and the files of its keys.
+    Keys,
     /// Locks of processes that are gone.
     Locks,
     /// What has a recent backup.
@@ -72,6 +74,7 @@ impl fmt::Display for Check {
             Self::Target => "target",
             Self::Room => "room",
             Self::Restic => "restic",
+            Self::Keys => "keys",
             Self::Locks => "locks",
             Self::Protection => "protection",
         })

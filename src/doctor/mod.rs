@@ -9,4 +9,6 @@ mod target;
 
 pub use finding::{Check, Finding, Verdict};
 pub use server::{ProjectRights, ServerFacts, server};
-pub use target::{left_over_on_server, left_over_on_target, locks, protection, restic, room};
+pub use target::{
+    encrypted, key_file, left_over_on_server, left_over_on_target, locks, protection, restic, room,
+};

@@ -1,6 +1,6 @@
 //! A target, what ended runs left, and what is protected.
 
-use super::finding::Verdict::{Fine, Problem, Warning};
+use super::finding::Verdict::{Fine, Note, Problem, Warning};
 use super::{Check, Finding};
 use crate::model::{Age, Bytes};
 use crate::protection::Protection;
@@ -33,6 +33,40 @@ pub fn restic(binary: &str, version: ResticVersion) -> Finding {
     let text =
         format!("restic {version} is older than {oldest}, with which this program is tested");
     Finding::new(Warning, about, text).mend("restic self-update, or `restic-binary` in backup.yml")
+}
+
+/// Whom new versions of a target are encrypted to. That no key is here is as it should be: whoever only
+/// makes backups needs none.
+pub fn encrypted(target: &str, recipients: usize, has_keys: bool) -> Finding {
+    let to = match recipients {
+        1 => "1 recipient".to_owned(),
+        count => format!("{count} recipients"),
+    };
+    let text = if has_keys {
+        format!("new versions are encrypted to {to}")
+    } else {
+        format!(
+            "new versions are encrypted to {to}; no key is named here, without which nothing is restored or \
+             looked into"
+        )
+    };
+    Finding::new(Fine, (Check::Keys, target), text)
+}
+
+/// Whether a file of keys is for its owner alone; `mode` is nothing where it is not there.
+pub fn key_file(file: &str, mode: Option<u32>) -> Finding {
+    let about = (Check::Keys, file);
+    match mode {
+        None => Finding::new(Note, about, "this file of keys cannot be read here"),
+        Some(mode) if mode & 0o077 != 0 => {
+            let text = format!(
+                "others may read this file of keys (mode {:04o})",
+                mode & 0o7777
+            );
+            Finding::new(Warning, about, text).mend(format!("chmod 600 {file}"))
+        }
+        Some(_) => Finding::new(Fine, about, "this file of keys is for its owner alone"),
+    }
 }
 
 /// Locks of processes that are gone: they stop every run.
@@ -142,6 +176,30 @@ mod tests {
         let found = restic("restic", ResticVersion::new(a, b, c));
         assert_eq!(found.verdict, verdict);
         assert!(found.message.contains(&format!("{a}.{b}.{c}")));
+    }
+
+    #[rstest]
+    #[case(Some(0o100_600), Fine)]
+    #[case(Some(0o100_400), Fine)]
+    #[case(Some(0o100_640), Warning)]
+    #[case(Some(0o100_604), Warning)]
+    #[case(None, Note)]
+    fn a_key_that_others_may_read_is_a_warning(
+        #[case] mode: Option<u32>,
+        #[case] verdict: Verdict,
+    ) {
+        assert_eq!(key_file("/etc/key", mode).verdict, verdict);
+    }
+
+    #[test]
+    fn a_machine_without_the_key_is_as_it_should_be() {
+        let found = encrypted("nas", 2, false);
+        assert_eq!(found.verdict, Fine);
+        assert!(
+            found.message.contains("2 recipients; no key"),
+            "{}",
+            found.message
+        );
     }
 
     #[test]

@@ -69,6 +69,8 @@ pub struct VersionRow {
     pub verified_at: Option<Timestamp>,
     /// What a check found wrong: damage, or what a restored copy did not do.
     pub problem: Option<String>,
+    /// How its files are encrypted; nothing means not.
+    pub encryption: Option<String>,
 }
 
 impl Record for VersionRow {
@@ -107,6 +109,9 @@ impl Record for VersionRow {
             }),
             column("problem", Shown::Asked, |row| {
                 row.problem.clone().map_or(Cell::Empty, Cell::Prose)
+            }),
+            column("encryption", Shown::Asked, |row| {
+                Cell::of(row.encryption.as_ref())
             }),
         ];
         COLUMNS

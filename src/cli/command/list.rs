@@ -42,6 +42,7 @@ pub(in crate::cli::command) fn row(stored: &Stored) -> VersionRow {
         verified: check.map(|check| check.level),
         verified_at: check.map(|check| check.at),
         problem: stored.checks.problem().map(str::to_owned),
+        encryption: manifest.and_then(|manifest| manifest.encryption.clone()),
         source: stored.id.source.clone(),
         kind: resource.kind(),
         project: resource.project().cloned(),

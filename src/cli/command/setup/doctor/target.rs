@@ -1,5 +1,6 @@
 //! The target.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 
 use super::super::super::create::sizes;
@@ -8,10 +9,14 @@ use crate::cli::args::Doctor;
 use crate::cli::context::{Chosen, Context, blocking, source_of};
 use crate::cli::failure::CommandError;
 use crate::doctor::Verdict::{Fine, Problem};
-use crate::doctor::{Check, Finding, left_over_on_target, locks, restic, room};
+use crate::doctor::{
+    Check, Finding, encrypted, key_file, left_over_on_target, locks, restic, room,
+};
 use crate::incus::Client;
 use crate::model::{Bytes, RemoteName, SourceName};
-use crate::target::{Access, Filter, Location, Target, TargetError, without_credentials};
+use crate::target::{
+    Access, Encryption, Filter, Location, Target, TargetError, without_credentials,
+};
 
 /// Looks at the target; gives it where it is one, and what it is called.
 pub(super) async fn target(
@@ -57,6 +62,7 @@ pub(super) async fn target(
         Some(true) => Finding::new(Fine, about, "it is there, and can be written to"),
         None => Finding::new(Fine, about, "it is there"),
     });
+    findings.extend(keys(&name, &chosen.encryption));
     if is_restic {
         let location = chosen.location.clone();
         findings.push(
@@ -89,6 +95,23 @@ fn name(context: &Context, args: &Doctor, chosen: &Chosen) -> String {
     let said = said.filter(|said| without_credentials(said) == **said);
     let own = chosen.name.as_ref().or(said);
     own.cloned().unwrap_or_else(|| chosen.location.to_string())
+}
+
+/// Whom the target is encrypted to, and whether its keys are for their owner alone.
+fn keys(target: &str, encryption: &Encryption) -> Vec<Finding> {
+    let Encryption {
+        recipients,
+        identities,
+    } = encryption;
+    let recipients = recipients.as_ref().map(|recipients| {
+        let has_keys = !identities.is_empty();
+        encrypted(target, recipients.count(), has_keys)
+    });
+    let files = identities.files().iter().map(|file| {
+        let mode = std::fs::metadata(file).ok().map(|found| found.mode());
+        key_file(&file.display().to_string(), mode)
+    });
+    recipients.into_iter().chain(files).collect()
 }
 
 async fn restic_is_there(access: &Access, findings: &mut Vec<Finding>) -> bool {
