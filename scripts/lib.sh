@@ -39,7 +39,7 @@ is_root() { [ "$(id -u)" -eq 0 ]; }
 # Prints the header comment of a script, without its marks: what -h shows.
 usage_of() { awk 'NR == 1 { next } /^#/ { sub(/^# ?/, ""); print; next } { exit }' "$1"; }
 
-for library in debian incus busybox rust restic container; do
+for library in debian incus busybox rust restic age container; do
   # shellcheck source=/dev/null
   . "$REPO/scripts/lib/$library.sh"
 done

@@ -75,6 +75,7 @@ fi
 "${engine[@]}" exec -w "$REPO" -e CI="${CI:-}" "$container" bash -euc '
   . scripts/lib.sh
   need_rust
+  need_age
   scripts/lab up host inside
   eval "$(scripts/lab env inside)"
   export LAB_RESTART="$PWD/scripts/lab restart inside"

@@ -374,6 +374,8 @@ mod tests {
         let settings = settings(&examples.join("\n")).unwrap();
         assert_eq!(settings.default_target.as_deref(), Some("nas"));
         assert_eq!(settings.targets["nas"].uri, "dir:/mnt/nas/incus");
+        assert_eq!(settings.targets["vault"].recipients.len(), 1);
+        assert_eq!(settings.targets["vault"].identities.len(), 1);
         assert!(settings.targets["offsite"].password_file.is_some());
         assert_eq!(settings.retention.len(), 4);
         assert!(settings.restic_binary.is_some());

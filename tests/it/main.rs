@@ -70,6 +70,7 @@ mod real_config_restore;
 mod real_consistency;
 mod real_drill;
 mod real_drivers;
+mod real_encryption;
 mod real_files;
 mod real_flaky;
 mod real_full_pool;

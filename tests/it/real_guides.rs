@@ -94,6 +94,15 @@ fn real_guides_do_what_they_say(#[case] guide: &str, #[case] at_least: usize) {
     shell(&mut lab, &script).exits(0);
 }
 
+/// In a folder of its own, for its keys.
+#[test]
+fn real_guides_encrypt_to_a_key_and_restore_with_it() {
+    let Some(mut lab) = lab() else { return };
+    let script = commands("encryption.md", &[]).remove(0);
+    assert!(script.lines().count() >= 24, "{script}");
+    shell(&mut lab, &format!("cd\n{script}")).exits(0);
+}
+
 /// With restic, and a server for it on a port that is free.
 #[test]
 fn real_guides_a_repository_is_kept_as_its_guide_says() {
