@@ -331,7 +331,7 @@ fn run<P: Program>(arguments: P) -> Exit {
     let run = RunId::begin();
     let owner = Owner::current(&run);
     let cancel = Cancel::new();
-    let passwords = Arc::new(PasswordPrompt::new(&terminal));
+    let passwords = Arc::new(PasswordPrompt::new(&terminal, cancel.clone()));
     let context = Context {
         environment,
         terminal: terminal.clone(),

@@ -4,12 +4,14 @@ use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use super::{Terminal, escape};
 use crate::incus::{AskPassword, PasswordError};
 use crate::model::Secret;
+use crate::progress::Cancel;
 use crate::target::AskHolder;
 
 /// Asks for passwords on the terminal, without showing them.
@@ -18,14 +20,17 @@ pub struct PasswordPrompt {
     at_terminal: bool,
     /// How the terminal was before it was made silent.
     before: Mutex<Option<Termios>>,
+    /// Whoever is asked may stop the run instead.
+    cancel: Cancel,
 }
 
 impl PasswordPrompt {
     /// A prompt on standard input and standard error, which both must be terminals.
-    pub fn new(terminal: &Terminal) -> Self {
+    pub fn new(terminal: &Terminal, cancel: Cancel) -> Self {
         Self {
             at_terminal: terminal.stdin_is_terminal && terminal.stderr_is_terminal,
             before: Mutex::new(None),
+            cancel,
         }
     }
 
@@ -56,7 +61,7 @@ impl PasswordPrompt {
         let asked = || {
             self.silence()?;
             put_question(question)?;
-            read_line()
+            read_line(&self.cancel)
         };
         let answered = asked();
         self.leave();
@@ -69,7 +74,7 @@ impl PasswordPrompt {
             return None;
         }
         put_question(question).ok()?;
-        let line = read_line().ok()??;
+        let line = read_line(&self.cancel).ok()??;
         Some(String::from_utf8_lossy(line.reveal()).trim().to_owned())
     }
 }
@@ -113,12 +118,24 @@ impl AskHolder for PasswordPrompt {
     }
 }
 
-/// Reads a line past all buffers; nothing where it does not end.
-fn read_line() -> io::Result<Option<Secret>> {
+/// How long it is waited for an answer, until it is looked whether the run was stopped.
+const WAIT: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 100_000_000,
+};
+
+/// Reads a line past all buffers; nothing where it does not end, or the run is stopped.
+fn read_line(cancel: &Cancel) -> io::Result<Option<Secret>> {
     // So long that it never moves, which would leave what is in it behind.
     let mut line = Zeroizing::new(Vec::with_capacity(4096));
     let mut byte = Zeroizing::new([0; 1]);
     loop {
+        let input = io::stdin();
+        match poll(&mut [PollFd::new(&input, PollFlags::IN)], Some(&WAIT)) {
+            _ if cancel.is_cancelled() => return Ok(None),
+            Ok(0) | Err(rustix::io::Errno::INTR) => continue,
+            polled => polled?,
+        };
         let count = match rustix::io::read(io::stdin(), &mut *byte) {
             Err(rustix::io::Errno::INTR) => continue,
             read => read?,
@@ -137,7 +154,7 @@ mod tests {
 
     #[test]
     fn without_a_terminal_nothing_is_asked() {
-        let prompt = PasswordPrompt::new(&Terminal::none());
+        let prompt = PasswordPrompt::new(&Terminal::none(), Cancel::new());
         let asked = prompt.ask(Path::new("client.key"));
         assert!(matches!(asked, Err(PasswordError::NoTerminal)));
     }

@@ -25,6 +25,8 @@ mod daemon;
 mod doctor;
 mod drill;
 mod encryption;
+mod encryption_copies;
+mod encryption_keys;
 mod examples;
 mod fake;
 mod fake_config;

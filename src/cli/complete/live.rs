@@ -165,7 +165,7 @@ impl Asked {
                 cancel: Cancel::new(),
                 // Nobody is asked while words are completed.
                 keys: Keys::default(),
-                passwords: Arc::new(PasswordPrompt::new(&Terminal::none())),
+                passwords: Arc::new(PasswordPrompt::new(&Terminal::none(), Cancel::new())),
                 old_restic_taken: AtomicBool::new(false),
                 done: Done::default(),
                 service: Arc::default(),
