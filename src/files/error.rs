@@ -76,6 +76,20 @@ pub enum FilesError {
     Worker,
 }
 
+impl FilesError {
+    /// Why an archive cannot be opened whose key is known to fit.
+    pub(super) fn of_open(error: TargetError) -> Self {
+        match &error {
+            // Its beginning or its end was altered: a file that was looks as if it were for others.
+            TargetError::OtherKey(_) => Self::Damaged(Damage::Digest),
+            TargetError::Io { cause, .. } if cause.raw_os_error().is_none() => {
+                Self::Damaged(Damage::Read(io::Error::other(error)))
+            }
+            _ => Self::Target(error),
+        }
+    }
+}
+
 impl From<Damage> for FilesError {
     fn from(damage: Damage) -> Self {
         match damage {

@@ -143,7 +143,8 @@ impl Reader {
         if !self.listed {
             return Ok(None);
         }
-        let Some(file) = self.opened.seekable(&self.archive.file)? else {
+        let opened = self.opened.seekable(&self.archive.file);
+        let Some(file) = opened.map_err(FilesError::of_open)? else {
             return Ok(None);
         };
         match self.archive.compression.as_str() {

@@ -21,6 +21,18 @@ pub struct Site {
 /// Words that stand in what is stored and nowhere else.
 pub const SECRET: &str = "nobody-may-read-this";
 
+/// What cannot be compressed.
+fn noise(size: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        state.to_be_bytes()[0]
+    };
+    (0..size).map(|_| next()).collect()
+}
+
 impl Site {
     /// With the container `web` and its encrypted version.
     pub fn stored() -> (Self, PathBuf) {
@@ -35,6 +47,7 @@ impl Site {
             web.files
                 .insert("rootfs/etc/hosts".into(), SECRET.as_bytes().to_vec());
             web.files.insert("rootfs/big".into(), vec![9; 5_000_000]);
+            web.files.insert("rootfs/noise".into(), noise(400_000));
         }
         let place = site.create();
         (site, place)
@@ -272,6 +285,12 @@ fn damage_is_found_with_and_without_the_key_and_never_restored(
         fs::remove_file(place.join("checks.json")).unwrap();
         let ran = site.run(&["restore", "web", "--yes"]).exits(4);
         assert!(ran.stderr.contains("is damaged"), "{}", ran.stderr);
+        if from_end != 0 {
+            // The beginning and the end are looked at before any part of it.
+            let get = ["files", "get", "web/etc/hosts", "-"];
+            assert_eq!(site.run(&get).exits(4).stdout, "");
+        }
+        site.run(&["files", "get", "web/noise", "-"]).exits(4);
         assert!(site.world.incus.state().names().is_empty());
     }
 }
@@ -282,8 +301,10 @@ fn an_archive_that_is_cut_at_a_chunk_is_never_restored() {
     let path = place.join("export.tar.zst.age");
     let bytes = fs::read(&path).unwrap();
     // As if somebody had made manifest and checksums right again: what is encrypted knows its own end.
-    let head = bytes.len() - (bytes.len() - 200) % (64 * 1024 + 16);
-    let cut = &bytes[..head.min(bytes.len() - 1)];
+    let mac = bytes.windows(5).position(|part| part == b"\n--- ").unwrap() + 1;
+    let line = bytes[mac..].iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let cut = &bytes[..mac + line + 16 + 3 * (64 * 1024 + 16)];
+    assert!(cut.len() + 64 * 1024 < bytes.len(), "{}", bytes.len());
     fs::write(&path, cut).unwrap();
     let sum = |bytes: &[u8]| incus_backup::model::Sha256::of(bytes).to_string();
     for file in ["checksums.txt", "manifest.json"] {
@@ -298,6 +319,20 @@ fn an_archive_that_is_cut_at_a_chunk_is_never_restored() {
     site.is_gone();
     site.run(&["restore", "web", "--yes"]).exits(4);
     assert!(site.world.incus.state().names().is_empty());
+}
+
+#[test]
+fn a_drill_needs_the_key() {
+    let (site, _) = Site::stored();
+    let drill = ["--level", "drill", "--yes", "-f", "json"];
+    let ran = site.world.run_for("verify", &drill).exits(12);
+    assert_eq!(ran.rows()[0]["verdict"], "failed");
+    assert!(ran.stderr.contains("no key is given"), "{}", ran.stderr);
+    let rows = site.run_for("verify", &drill).exits(0).rows();
+    assert_eq!(
+        (&rows[0]["level"], &rows[0]["verdict"]),
+        (&"drill".into(), &"good".into())
+    );
 }
 
 #[test]
