@@ -21,7 +21,8 @@ const EXAMPLES: &str = "Examples:
 /// `quick` looks at manifests, required files and sizes; `full` compares every checksum and reads
 /// every archive to its end; `drill` then restores each instance as a copy into a temporary project of a
 /// server, without networks and volumes, starts it, runs the command of its `user.backup.drill` in it,
-/// and removes it again. Of a restic repository `restic check` is part of each. When and how a version
+/// and removes it again. Of what is encrypted and no key is given for, `full` compares the checksums of
+/// what is stored, and is told and recorded as `stored`. Of a restic repository `restic check` is part of each. When and how a version
 /// was checked is recorded beside it, and shown by `list`. Damage ends in exit status 4, with what is damaged, how, and which other version restores.
 #[derive(Debug, Parser)]
 #[command(name = "incus-backup-verify", disable_version_flag = true, after_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"))]
