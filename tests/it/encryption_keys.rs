@@ -148,6 +148,14 @@ fn a_plugin_encrypts_and_decrypts_beside_a_key_of_ones_own() {
         let with = ["--identity", file];
         run(&[&["files", "get", "web/data/y", "-"], &with[..]].concat()).exits(0);
     }
+    // One that breaks off costs the new version alone.
+    for broken in ["exit 1", "read -r line; kill -9 $$", "echo nonsense"] {
+        fs::write(&plugin, format!("#!/bin/bash\n{broken}\n")).unwrap();
+        assert_ne!(run(&create).code, Some(0), "{broken}");
+        assert_eq!(world.versions(), 1, "{broken}");
+        assert_eq!(world.left_over(), Vec::<String>::new(), "{broken}");
+    }
+    fs::write(&plugin, PLUGIN).unwrap();
     world.incus.state().instances.clear();
     let with = [
         "restore",
