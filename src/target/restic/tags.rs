@@ -185,7 +185,13 @@ pub(super) fn unpack(value: &str) -> Result<Manifest, InvalidManifest> {
 /// Reads a text back from the value of a tag, or says what that is not.
 pub(super) fn unpack_text(value: &str) -> Result<Vec<u8>, &'static str> {
     let packed = BASE64.decode(value).map_err(|_| "it is not base64")?;
-    zstd::bulk::decompress(&packed, LARGEST).map_err(|_| "it is not zstd")
+    // A buffer of the largest size for each of thousands is what a listing would be busy with.
+    let said = zstd::zstd_safe::get_frame_content_size(&packed)
+        .ok()
+        .flatten();
+    let size = said.and_then(|size| usize::try_from(size).ok());
+    let room = size.unwrap_or(LARGEST).min(LARGEST);
+    zstd::bulk::decompress(&packed, room).map_err(|_| "it is not zstd")
 }
 
 #[cfg(test)]
