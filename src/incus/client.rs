@@ -87,6 +87,14 @@ fn is_administrator(config: Option<&Value>, method: &str) -> bool {
     keys.is_some_and(|keys| !keys.is_empty() || !matches!(method, "tls" | "oidc"))
 }
 
+/// Whether the server has a judge of its own: then being shown the configuration says nothing of changing it,
+/// for viewers see it too. The keys are `openfga.*` of 6.0, and `authorization.*`.
+fn is_judged(config: Option<&Value>) -> bool {
+    let keys = config.and_then(Value::as_object).into_iter().flatten();
+    let mut names = keys.map(|(key, _)| key);
+    names.any(|key| key.starts_with("authorization.") || key.starts_with("openfga."))
+}
+
 impl ServerInfo {
     /// Understands the answer to `GET /1.0`.
     pub(super) fn parse(value: Value) -> Result<Self, Error> {
@@ -150,6 +158,17 @@ impl Client {
         })
     }
 
+    /// Understands the first answer, and asks once more where that does not tell an administrator.
+    async fn understood(&self, answer: Value) -> Result<ServerInfo, Error> {
+        let judged = is_judged(answer.get("config"));
+        let mut info = ServerInfo::parse(answer)?;
+        if info.administrator && judged {
+            // Rare, and not to make every connection larger.
+            info.administrator = Box::pin(self.may_edit_server()).await?;
+        }
+        Ok(info)
+    }
+
     pub(super) async fn read_server(&self) -> Result<ServerInfo, Error> {
         let request = Request::get(&[], "read what the server is");
         let mut again = BackOff::new();
@@ -168,7 +187,7 @@ impl Client {
                     broken += 1;
                     again.pause().await;
                 }
-                answer => return ServerInfo::parse(answer?.0.metadata),
+                answer => return self.understood(answer?.0.metadata).await,
             }
         }
     }
@@ -198,5 +217,15 @@ mod tests {
             "environment": { "certificate_fingerprint": "a".repeat(64) } });
         let info = ServerInfo::parse(answer).unwrap();
         assert_eq!(info.administrator, administrator);
+    }
+
+    #[rstest]
+    #[case(json!({ "core.https_address": ":8443", "oidc.issuer": "https://id.example" }), false)]
+    #[case(json!({ "openfga.api.url": "https://fga.example" }), true)]
+    #[case(json!({ "authorization.scriptlet": "def authorize" }), true)]
+    #[case(json!({ "authorization.client.tls": "scriptlet" }), true)]
+    #[case(json!(null), false)]
+    fn a_judge_is_told_by_the_configuration(#[case] config: Value, #[case] judged: bool) {
+        assert_eq!(is_judged(Some(&config)), judged);
     }
 }

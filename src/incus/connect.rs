@@ -64,20 +64,17 @@ impl Client {
 
     async fn greeted(mut self, name: &RemoteName, address: &str) -> Result<Self, ConnectError> {
         let remote = name.clone();
-        let failed = |cause| match cause {
+        let server = self.read_server().await.map_err(|cause| match cause {
             Error::Login { cause, .. } => ConnectError::Login {
-                remote: remote.clone(),
+                remote,
                 cause: *cause,
             },
-            cause => unreached(remote.clone(), address, cause),
-        };
-        self.server = self.read_server().await.map_err(failed)?;
-        if !self.server.trusted {
+            cause => unreached(remote, address, cause),
+        })?;
+        if !server.trusted {
             return Err(ConnectError::Untrusted(name.clone()));
         }
-        if self.server.administrator && self.server.is_judged_apart() {
-            self.server.administrator = self.may_edit_server().await.map_err(failed)?;
-        }
+        self.server = server;
         Ok(self)
     }
 }

@@ -9,21 +9,12 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::Error;
-use super::client::{Client, ServerInfo};
+use super::client::Client;
 use super::request::Request;
 use crate::model::{InstanceName, ProjectName};
 
-/// The extension of servers that may send any client to be judged by OpenFGA or a scriptlet.
-const ROUTING: &str = "authorization_client_routing";
 /// The name of a backup that nobody makes.
 const NO_BACKUP: &str = "incus-backup-asks-for-its-rights";
-
-impl ServerInfo {
-    /// Whether seeing the configuration says nothing of changing it: viewers see it too.
-    pub(super) fn is_judged_apart(&self) -> bool {
-        self.method == "oidc" || self.api_extensions.iter().any(|known| known == ROUTING)
-    }
-}
 
 impl Client {
     /// Whether this client may change the server: only who may is shown its warnings.
