@@ -73,25 +73,24 @@ pub fn archive<W: Write, P: Passage<W>>(
         let ended = unpack.finish()?;
         return compare(hashed, archive, ended);
     }
-    let read = match opened.decrypted(&archive.file, Box::new(&mut hashed)) {
-        Ok(packed) => {
-            let mut plain = unpacked(packed, &archive.compression);
-            copy(&mut plain, &mut passage, archive.size)
-        }
-        Err(error) => Err(Damage::of(error)),
-    };
-    unless_altered(read, &mut hashed, archive)?;
+    decrypt(opened, archive, &mut hashed, |packed| {
+        let mut plain = unpacked(packed, &archive.compression);
+        copy(&mut plain, &mut passage, archive.size)
+    })?;
     let ended = passage.finish()?;
     compare(hashed, archive, ended)
 }
 
-/// A file that was altered where it says whom it is for looks as if it were for somebody else.
-fn unless_altered<R: Read>(
-    read: Result<(), Damage>,
-    hashed: &mut Hashed<R>,
+/// Reads what the file of an archive holds. One that was altered where it says whom it is for looks as if it
+/// were for somebody else.
+fn decrypt<R: Read>(
+    opened: &dyn Opened,
     archive: &ArchiveFacts,
+    hashed: &mut Hashed<R>,
+    read: impl FnOnce(Box<dyn Read + '_>) -> Result<(), Damage>,
 ) -> Result<(), Damage> {
-    match read {
+    let decrypted = opened.decrypted(&archive.file, Box::new(&mut *hashed));
+    match decrypted.map_err(Damage::of).and_then(read) {
         Err(Damage::Key(_)) if hashed.end().map_err(Damage::Read)? != archive.sha256 => {
             Err(Damage::Digest)
         }
@@ -110,11 +109,9 @@ pub fn packed<W: Write, P: Passage<W>>(
     task: Arc<dyn Task>,
 ) -> Result<(W, P::Contents), Damage> {
     let mut hashed = Hashed::of(opened, &archive.file, task)?;
-    let read = match opened.decrypted(&archive.file, Box::new(&mut hashed)) {
-        Ok(mut packed) => copy(&mut packed, &mut passage, archive.stored_size),
-        Err(error) => Err(Damage::of(error)),
-    };
-    unless_altered(read, &mut hashed, archive)?;
+    decrypt(opened, archive, &mut hashed, |mut packed| {
+        copy(&mut packed, &mut passage, archive.stored_size)
+    })?;
     let ended = passage.finish()?;
     compare(hashed, archive, ended)
 }
