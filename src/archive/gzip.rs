@@ -33,25 +33,12 @@ pub(super) fn decoder(reader: impl Read) -> impl Read {
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroUsize;
-    use std::sync::{Arc, Mutex};
 
     use rstest::rstest;
 
+    use super::super::seekable::tests::Shared;
     use super::super::{Compression, FrameWriter, unpacked};
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Shared(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Shared {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     fn packed(plain: &[u8], threads: usize) -> Vec<u8> {
         let out = Shared::default();

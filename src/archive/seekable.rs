@@ -166,7 +166,7 @@ impl<R: Read + Seek> Seek for SeekableFrames<R> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io::{Cursor, Write as _};
     use std::num::NonZeroUsize;
     use std::sync::{Arc, Mutex};
@@ -174,8 +174,9 @@ mod tests {
     use super::super::{Compression, FrameWriter};
     use super::*;
 
+    /// What is written to a thread, for whoever looks at it later.
     #[derive(Clone, Default)]
-    struct Shared(Arc<Mutex<Vec<u8>>>);
+    pub(in crate::archive) struct Shared(pub(in crate::archive) Arc<Mutex<Vec<u8>>>);
 
     impl io::Write for Shared {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

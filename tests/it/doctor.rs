@@ -226,6 +226,13 @@ fn a_target_without_room_for_one_more_of_everything_is_a_problem() {
     follow(&world, &remedy, &[]);
 }
 
+/// An environment in which the target is this one.
+fn with_target<'a>(environment: &'a [(String, String)], uri: &'a str) -> Vec<(&'a str, &'a str)> {
+    let own = environment.iter();
+    let own = own.map(|(key, value)| (key.as_str(), value.as_str()));
+    own.chain([("INCUS_BACKUP_TARGET", uri)]).collect()
+}
+
 #[test]
 fn a_lock_of_a_restic_that_was_killed_is_found_and_the_remedy_takes_it_away() {
     if restic::binary().is_none() {
@@ -233,12 +240,8 @@ fn a_lock_of_a_restic_that_was_killed_is_found_and_the_remedy_takes_it_away() {
     }
     let (world, repository) = (world(""), Repository::new());
     let environment = repository.environment();
-    let mut all: Vec<(&str, &str)> = environment
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()))
-        .collect();
     let uri = repository.uri();
-    all.push(("INCUS_BACKUP_TARGET", &uri));
+    let all = with_target(&environment, &uri);
     let mut create = world.command_for("all", &["create", "--yes"]);
     Ran::of(&create.envs(all.iter().copied()).output().unwrap()).exits(0);
     let mut holder = repository.holder();
@@ -352,12 +355,8 @@ fn restic_its_version_and_its_locks_are_looked_at() {
     let world = world("");
     let repository = Repository::missing();
     let environment = repository.environment();
-    let mut all: Vec<(&str, &str)> = environment
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_str()))
-        .collect();
     let uri = repository.uri();
-    all.push(("INCUS_BACKUP_TARGET", &uri));
+    let all = with_target(&environment, &uri);
     let ran = doctor(&world, &JSON, &all).exits(4);
     assert_eq!(found(&ran, "restic").0, "fine");
     assert_eq!(found(&ran, "target").0, "problem");
