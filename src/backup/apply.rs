@@ -202,7 +202,7 @@ pub(super) async fn look(context: &Context, work: &Work) -> Result<Subject, Back
     };
     let no_root = || BackupError::NoRootDisk(work.name.clone());
     let root = root_pool(&instance).ok_or_else(no_root)?;
-    let pools = client.pools().await?;
+    let pools = client.recent_pools().await?;
     let pool = pools
         .into_iter()
         .find(|pool| pool.name.as_str() == root)
@@ -223,7 +223,7 @@ pub(super) async fn look(context: &Context, work: &Work) -> Result<Subject, Back
     for name in &instance.profiles {
         profiles.extend(
             client
-                .profile(&work.project, name)
+                .recent_profile(&work.project, name)
                 .await?
                 .map(|profile| profile.raw),
         );

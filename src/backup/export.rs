@@ -1,6 +1,5 @@
 //! The server's export of one thing, by stream where it can and by named backup where it must.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::ToSpan as _;
@@ -136,7 +135,7 @@ impl Export<'_> {
         self.task.phase("exporting", None);
         let request = self.request(Some(name.to_owned()));
         let operation = client.create_backup(self.what, &request).await?;
-        let ended = AtomicBool::new(false);
+        let ended = Cancel::new();
         let stalled = Cancel::new();
         let making = async {
             let tell = |status: &str| self.task.detail(status);
@@ -151,7 +150,7 @@ impl Export<'_> {
                 let end = client.wait(&operation, &never, |_| ());
                 let _ = tokio::time::timeout(self.context.options.idle, end).await;
             }
-            ended.store(true, Ordering::Relaxed);
+            ended.cancel();
             waited
         };
         let following = async {
@@ -179,7 +178,7 @@ impl Export<'_> {
         &self,
         name: &str,
         sink: &Sink<StoredArchive<C>>,
-        ended: &AtomicBool,
+        ended: &Cancel,
     ) -> Result<u64, BackupError> {
         let Context {
             client,
@@ -189,7 +188,9 @@ impl Export<'_> {
         } = self.context;
         let mut offset = 0;
         let mut grown = tokio::time::Instant::now();
-        while !ended.load(Ordering::Relaxed) && !sink.has_stopped() && !cancel.is_cancelled() {
+        // A small one has ended before it is worth asking for.
+        let _ = tokio::time::timeout(PAUSE, ended.cancelled()).await;
+        while !ended.is_cancelled() && !sink.has_stopped() && !cancel.is_cancelled() {
             let download = client.download_backup(self.what, name, offset).await;
             let before = offset;
             // What fails now is asked for again.
@@ -205,7 +206,7 @@ impl Export<'_> {
                 return Err(BackupError::Stalled(options.idle.as_secs()));
             }
             if offset < before + WORTHWHILE {
-                tokio::time::sleep(PAUSE).await;
+                let _ = tokio::time::timeout(PAUSE, ended.cancelled()).await;
             }
         }
         Ok(offset)

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::login::Login;
+use super::recent::Recent;
 use super::request::{Envelope, Request, decode};
 use super::{BackOff, Error, Throttle};
 use crate::model::{ProjectName, Sha256};
@@ -30,6 +31,8 @@ pub struct Client {
     pub(super) throttle: Option<Arc<Throttle>>,
     /// The login that requests go with, where it is not a certificate.
     pub(super) login: Option<Arc<Login>>,
+    /// What it said a moment ago.
+    pub(super) recent: Recent,
 }
 
 /// What a server says about itself.

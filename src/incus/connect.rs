@@ -12,6 +12,7 @@ use super::client::{Client, ServerInfo};
 use super::config::{Config, Remote};
 use super::connect_error::ConnectError;
 use super::login::Login;
+use super::recent::Recent;
 use super::tls;
 use super::{Environment, Error};
 use crate::model::{ProjectName, RemoteName, Sha256};
@@ -151,6 +152,7 @@ async fn unix(
         own_project,
         throttle: None,
         login: None,
+        recent: Recent::default(),
     };
     client.greeted(name, &address).await
 }
@@ -240,6 +242,7 @@ async fn https(
         own_project: None,
         throttle: None,
         login: login(config, name, remote, environment)?.map(Arc::new),
+        recent: Recent::default(),
     };
     client.greeted(name, base).await
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::Error;
 use super::client::Client;
+use super::recent::Recent;
 use super::request::{Request, decode};
 
 /// How long a member may take to show that it is reached from here.
@@ -63,6 +64,7 @@ impl Client {
             own_project: self.own_project.clone(),
             throttle: self.throttle.clone(),
             login: self.login.clone(),
+            recent: Recent::default(),
         }
     }
 

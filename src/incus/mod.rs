@@ -37,6 +37,7 @@ mod object;
 mod openssh;
 mod operation;
 mod pem;
+mod recent;
 mod request;
 mod right;
 mod server;

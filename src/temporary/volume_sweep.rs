@@ -18,7 +18,7 @@ pub async fn sweep_volumes(
     project: &ProjectName,
     progress: &dyn Progress,
 ) -> Result<(), ChangeError> {
-    for pool in client.pools().await? {
+    for pool in client.recent_pools().await? {
         let volumes = client.volumes(&pool.name, project).await?;
         let of_project = |volume: &&Volume| volume.project == *project;
         let members: BTreeSet<Option<String>> = volumes

@@ -62,3 +62,28 @@ fn five_hundred_instances_need_no_more_than_twenty() {
         "KiB and connections: {few:?}, {many:?}"
     );
 }
+
+/// A server's answers that hold for many instances are not asked for once for each.
+#[test]
+fn what_many_share_is_not_asked_for_each() {
+    let world = World::new(Series::Lts60);
+    for number in 0..20 {
+        let name = format!("c{number:02}");
+        world
+            .incus
+            .state()
+            .add_instance(&name, "default", "Stopped", "container");
+    }
+    world.run(&["create", "--yes", "--parallel", "4"]).exits(0);
+    let requests = world.incus.state().requests.clone();
+    let asked = |what: &str| requests.iter().filter(|it| it.ends_with(what)).count();
+    // A pool of driver `dir` says of no disk how much it takes.
+    assert_eq!(asked("/state"), 1, "{requests:?}");
+    // These may have changed after a few seconds.
+    for what in ["GET /1.0/storage-pools", "GET /1.0/profiles/default"] {
+        let times = asked(what);
+        assert!((1..20).contains(&times), "{times} times {what}");
+    }
+    let exports = |asked: &&String| asked.starts_with("POST") && asked.ends_with("/backups");
+    assert_eq!(requests.iter().filter(exports).count(), 20, "{requests:?}");
+}

@@ -73,7 +73,7 @@ async fn look(context: &Context, work: &Work) -> Result<Described, BackupError> 
         return Err(BackupError::NotServed(work.what.clone()));
     }
     let keys = client.bucket_keys(&work.what).await?;
-    let pools = client.pools().await?;
+    let pools = client.recent_pools().await?;
     let pool = pools
         .into_iter()
         .find(|pool| Some(&pool.name) == work.id.pool());

@@ -65,7 +65,7 @@ pub(in crate::backup) async fn look(
     } = context;
     let gone = || BackupError::VolumeVanished(work.what.clone());
     let (volume, _) = client.volume(&work.what).await?.ok_or_else(gone)?;
-    let pools = client.pools().await?;
+    let pools = client.recent_pools().await?;
     let pool = pools
         .into_iter()
         .find(|pool| pool.name == work.pool)
