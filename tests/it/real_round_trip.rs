@@ -1,5 +1,6 @@
 //! What is backed up comes back as it was: every kind of file, configuration, snapshots.
 
+use rstest::rstest;
 use serde_json::Value;
 
 use crate::lab::{Lab, command, lab, unique, variable};
@@ -250,12 +251,19 @@ fn a_backup_of_one_pool_s_driver_is_restored_onto_the_other() {
     }
 }
 
-#[test]
-fn a_stored_archive_needs_only_tar_sha256sum_and_incus() {
+#[rstest]
+#[case("zstd", "export.tar.zst", &["zstd", "-q", "-t"])]
+#[case("gzip", "export.tar.gz", &["gzip", "-t"])]
+fn a_stored_archive_needs_only_tar_sha256sum_and_incus(
+    #[case] compression: &str,
+    #[case] file: &str,
+    #[case] test: &[&str],
+) {
     let Some(mut lab) = lab() else { return };
     let name = lab.launch("plain", &[]);
     lab.sh(&name, "mkdir -p /data; echo here >/data/x");
-    lab.backup(&["create", &name, "--yes"]).exits(0);
+    lab.backup(&["create", &name, "--yes", "--compression", compression])
+        .exits(0);
     let version = lab.versions("default", &name).remove(0);
     let run = |program: &str, arguments: &[&str]| {
         let output = command(program)
@@ -270,13 +278,17 @@ fn a_stored_archive_needs_only_tar_sha256sum_and_incus() {
         );
         String::from_utf8(output.stdout).unwrap()
     };
-    assert!(run("sha256sum", &["-c", "checksums.txt"]).contains("export.tar.zst: OK"));
-    assert!(run("tar", &["--zstd", "-tf", "export.tar.zst"]).starts_with("backup/index.yaml\n"));
-    run("zstd", &["-q", "-t", "export.tar.zst"]);
+    assert!(run("sha256sum", &["-c", "checksums.txt"]).contains(&format!("{file}: OK")));
+    let decompress = format!("--{compression}");
+    assert!(run("tar", &[&decompress, "-tf", file]).starts_with("backup/index.yaml\n"));
+    run(test[0], &[&test[1..], &[file]].concat());
     lab.incus(&["delete", "-f", &name]);
-    let archive = version.join("export.tar.zst");
+    let archive = version.join(file);
     lab.incus(&["import", archive.to_str().unwrap()]);
     lab.incus(&["start", &name]);
+    assert_eq!(lab.sh(&name, "cat /data/x"), "here\n");
+    lab.incus(&["delete", "-f", &name]);
+    lab.backup(&["restore", &name, "--start", "--yes"]).exits(0);
     assert_eq!(lab.sh(&name, "cat /data/x"), "here\n");
 }
 
