@@ -90,23 +90,25 @@ install_component() { # fmt|clippy
   die "cargo $1 is missing, and could not be installed: add it to the toolchain of $(command -v cargo)"
 }
 
-# cargo-nextest runs tests in parallel; `cargo test` does where it cannot be had.
-need_nextest() {
+# need_cargo_tool NAME: a command of cargo, built into .cache/ where it is not at hand; quickly built rather
+# than quick.
+need_cargo_tool() {
   PATH=$PATH:$CACHE/tools/bin
-  have cargo-nextest && return
-  say "building cargo-nextest into .cache/"
-  # Quickly built rather than quick: it only starts the tests.
+  have "$1" && return
+  say "building $1 into .cache/"
   CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_DEBUG=0 CARGO_PROFILE_RELEASE_LTO=off \
-    CARGO_TARGET_DIR=$CACHE/tools/build cargo install --locked --quiet --root "$CACHE/tools" cargo-nextest >&2 || return 1
+    CARGO_TARGET_DIR=$CACHE/tools/build cargo install --locked --quiet --root "$CACHE/tools" "$1" >&2 || return 1
   rm -rf "$CACHE/tools/build"
 }
+
+# cargo-nextest runs tests in parallel; `cargo test` does where it cannot be had.
+need_nextest() { need_cargo_tool cargo-nextest; }
 
 # need_llvm_cov: cargo-llvm-cov, and the two programs of LLVM that read what the compiler's own LLVM makes
 # the tests write. They come with rustup's llvm-tools, or as Debian's llvm of the same number; one of
 # another number cannot read the files, and then nothing is measured.
 need_llvm_cov() {
   local host tools series
-  PATH=$PATH:$CACHE/tools/bin
   series=$(rustc -vV | sed -nE 's/^LLVM version: ([0-9]+).*/\1/p')
   host=$(rustc -vV | sed -n 's/^host: //p')
   tools=$(rustc --print sysroot)/lib/rustlib/$host/bin
@@ -115,10 +117,5 @@ need_llvm_cov() {
     die "coverage cannot be measured here: this compiler's LLVM is $series, and neither" \
       "\`rustup component add llvm-tools\` nor a package llvm-$series gave its llvm-cov"
   export LLVM_COV=$tools/llvm-cov LLVM_PROFDATA=$tools/llvm-profdata
-  have cargo-llvm-cov && return
-  say "building cargo-llvm-cov into .cache/"
-  CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_DEBUG=0 CARGO_PROFILE_RELEASE_LTO=off \
-    CARGO_TARGET_DIR=$CACHE/tools/build cargo install --locked --quiet --root "$CACHE/tools" cargo-llvm-cov >&2 ||
-    die "cargo-llvm-cov could not be built"
-  rm -rf "$CACHE/tools/build"
+  need_cargo_tool cargo-llvm-cov || die "cargo-llvm-cov could not be built"
 }
