@@ -83,10 +83,11 @@ impl Service {
     pub(super) fn ended(&self) {
         let counted = *self.lock();
         let status = match counted.of {
-            0 => String::new(),
-            _ => format!("\n{}", counted.status()),
+            // Nothing was to be done, or the run failed before: the exit status tells.
+            0 => "STATUS=ended".to_owned(),
+            _ => counted.status(),
         };
-        self.say(&format!("STOPPING=1{status}"));
+        self.say(&format!("STOPPING=1\n{status}"));
     }
 
     fn say(&self, text: &str) {
@@ -186,6 +187,8 @@ mod tests {
         service.ready();
         let ready = "READY=1\nSTATUS=looking what there is to do";
         assert_eq!(heard(socket), ready);
+        service.ended();
+        assert_eq!(heard(socket), "STOPPING=1\nSTATUS=ended");
         service.expect(2);
         assert_eq!(heard(socket), "STATUS=0 of 2 done");
         progress.through(0);

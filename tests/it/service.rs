@@ -56,7 +56,7 @@ fn a_unit_s_status_says_how_far_a_run_is() {
     let pruned = told(&world, 4, "prune", &["--keep-last", "1", "--yes"]);
     assert_eq!(pruned.last().unwrap(), "STOPPING=1\nSTATUS=4 of 4 done");
     let listed = told(&world, 5, "all", &["list"]);
-    assert_eq!(listed.last().unwrap(), "STOPPING=1");
+    assert_eq!(listed.last().unwrap(), "STOPPING=1\nSTATUS=ended");
 }
 
 /// What a drill consists of, such as a restore, is no thing of its own.
