@@ -18,7 +18,7 @@ pub(super) struct Environment {
     pub(super) data_home: Option<PathBuf>,
     /// What says the password of restic repositories.
     pub(super) restic_password: Option<ResticPassword>,
-    /// Where locks of this machine are: below `XDG_CACHE_HOME`, or where that is by default.
+    /// Where locks of this machine are, see [`locks`].
     pub(super) state: PathBuf,
     /// `NOTIFY_SOCKET`: where the manager of a unit listens.
     pub(super) notify_socket: Option<OsString>,
@@ -91,6 +91,18 @@ pub(super) fn bash_line() -> String {
     text("INCUS_BACKUP_LINE").unwrap_or_default()
 }
 
+/// Where locks of this machine are: below `XDG_CACHE_HOME` where that is set; of root in `/run`, because a run
+/// of a unit may not write to root's home, and is to meet the locks of one at a terminal; else in the
+/// user's own cache.
+fn locks(xdg_cache_home: Option<PathBuf>, root: bool, cache_home: Option<PathBuf>) -> PathBuf {
+    let folder = match xdg_cache_home {
+        None if root => PathBuf::from("/run"),
+        None => cache_home.unwrap_or_else(std::env::temp_dir),
+        Some(folder) => folder,
+    };
+    folder.join("incus-backup")
+}
+
 impl Environment {
     /// Reads the environment of this process.
     pub(super) fn read() -> Self {
@@ -118,10 +130,7 @@ impl Environment {
             identity: path("INCUS_BACKUP_IDENTITY"),
             data_home: path("XDG_DATA_HOME").or_else(|| home.map(|home| home.join(".local/share"))),
             restic_password: restic_password(),
-            state: path("XDG_CACHE_HOME")
-                .or(cache_home)
-                .unwrap_or_else(std::env::temp_dir)
-                .join("incus-backup"),
+            state: locks(path("XDG_CACHE_HOME"), uid.is_root(), cache_home),
             notify_socket: variable("NOTIFY_SOCKET"),
             no_color: variable("NO_COLOR").is_some(),
             arguments: std::env::args_os()
@@ -129,5 +138,27 @@ impl Environment {
                 .collect(),
             root: uid.is_root(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(Some("/x"), true, "/x/incus-backup")]
+    #[case(Some("/x"), false, "/x/incus-backup")]
+    #[case(None, true, "/run/incus-backup")]
+    #[case(None, false, "/home/u/.cache/incus-backup")]
+    fn root_s_locks_are_where_units_may_write(
+        #[case] xdg_cache_home: Option<&str>,
+        #[case] root: bool,
+        #[case] expected: &str,
+    ) {
+        let home = Some(PathBuf::from("/home/u/.cache"));
+        let found = locks(xdg_cache_home.map(PathBuf::from), root, home);
+        assert_eq!(found, PathBuf::from(expected));
     }
 }
