@@ -5,7 +5,10 @@
 #
 # Builds the deb and the rpm twice, the second time from another folder, and compares them; lints them and
 # the units; then, in a container of a clean Debian: installs an older build, upgrades it, runs the demo
-# with it, removes and purges it, and looks at what is left after each step.
+# with it, removes and purges it, and looks at what is left after each step. In another, whose init is
+# systemd, the units are run: by hand, by their timers, stopped half way, and failing.
+#
+#   TEST_PACKAGE=systemd  only the last, with a deb that is built already
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -20,12 +23,27 @@ old=$packages/incus-backup_0.0.1_$architecture.deb
 rpm=$packages/incus-backup-$version-1.$(uname -m).rpm
 work=$(mktemp -d)
 container=incus-backup-package-$(printf %s "$REPO" | sha256sum | cut -c1-8)
+booted=$container-systemd
 engine=()
 finish() {
   rm -rf "$work"
-  [ ${#engine[@]} -eq 0 ] || container_remove "$container"
+  [ ${#engine[@]} -eq 0 ] || for it in "$container" "$booted"; do container_remove "$it"; done
 }
 trap finish EXIT
+
+# The units as systemd runs them.
+with_systemd() {
+  step "a Debian that systemd runs"
+  find_engine && container_image sid &&
+    container_start "$booted" "$image" -v "$REPO:$REPO:ro" --tmpfs /var/tmp:exec,dev --tmpfs /run -e container=podman -e BOOT=1 ||
+    die "no container: $no_container"
+  "${engine[@]}" exec -w "$REPO" -e TEST_CACHE=/var/tmp/cache "$booted" bash scripts/lib/package-systemd.sh "$deb" </dev/null
+}
+
+if [ "${TEST_PACKAGE:-}" = systemd ]; then
+  with_systemd
+  exit
+fi
 
 step "building, twice"
 scripts/package --version 0.0.1 deb
@@ -60,4 +78,5 @@ find_engine && container_image sid &&
   container_start "$container" "$image" -v "$REPO:$REPO:ro" --tmpfs /var/tmp:exec,dev || die "no container: $no_container"
 "${engine[@]}" exec -w "$REPO" -e TEST_CACHE=/var/tmp/cache "$container" \
   bash scripts/lib/package-inside.sh "$old" "$deb" "$rpm" </dev/null
+with_systemd
 say "${green}${bold}the packages are as they should be${plain}"

@@ -108,13 +108,23 @@ incus_image() { # SUITE
 }
 
 # Newer LXC freezes only where cgroup2 is all there is, and the loop devices of pools need nodes. Then
-# it waits to be entered.
+# it waits to be entered; with BOOT=1 systemd becomes the init, in a cgroup that is the root of its tree.
 container_init='
 for group in /sys/fs/cgroup/*; do umount -l "$group" 2>/dev/null; done
 umount -l /sys/fs/cgroup 2>/dev/null
-mount -t cgroup2 none /sys/fs/cgroup && mkdir -p /sys/fs/cgroup/lab && echo $$ >/sys/fs/cgroup/lab/cgroup.procs
+group=lab
+[ -z "$BOOT" ] || group=boot-$(date +%s%N)
+mount -t cgroup2 none /sys/fs/cgroup && mkdir -p /sys/fs/cgroup/$group && echo $$ >/sys/fs/cgroup/$group/cgroup.procs
 for number in $(seq 0 63); do [ -e /dev/loop$number ] || mknod -m 660 /dev/loop$number b 7 $number; done
 mkdir -p /run/incus
+if [ -n "$BOOT" ]; then
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get -q update && apt-get -q install -y --no-install-recommends systemd systemd-sysv dbus || exit
+    rm -f /usr/sbin/policy-rc.d
+    touch /run/entered
+    umount /sys/fs/cgroup
+    exec unshare --cgroup sh -c "mount -t cgroup2 none /sys/fs/cgroup && exec /lib/systemd/systemd"
+fi
 trap "exit 0" TERM
 touch /run/entered
 while :; do sleep 1 & wait $!; done'
@@ -125,7 +135,7 @@ container_runs() { # NAME
 
 # container_start NAME IMAGE OPTION…: one that runs already is left as it is.
 container_start() {
-  local name=$1 image=$2 log=$CACHE/containers/$1.log left=200
+  local name=$1 image=$2 log=$CACHE/containers/$1.log left=2400
   shift 2
   container_runs "$name" && return
   "${engine[@]}" rm -f "$name" >/dev/null 2>&1 || true
