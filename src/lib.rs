@@ -18,7 +18,7 @@
 //! | row | modules | what is in them |
 //! |---|---|---|
 //! | 1 | [`model`], [`progress`], [`yaml`] | plain values; progress and cancellation; documents of whatever origin, in bounded memory and time |
-//! | 2 | [`incus`], [`archive`], [`target`], [`retention`], [`diff`], [`settings`] | the REST client; Incus' tar format; where backups live; what stays; the difference of documents; `backup.yml` |
+//! | 2 | [`incus`], [`archive`], [`disk`], [`target`], [`retention`], [`diff`], [`settings`] | the REST client; Incus' tar format; images of disks, and the files in them; where backups live; what stays; the difference of documents; `backup.yml` |
 //! | 3 | [`plan`], [`temporary`], [`retrieve`] | what every operation's plan, consent and report are made of; objects that exist on a server only while a run works; stored archives read back and checked |
 //! | 4 | [`backup`], [`restore`], [`config`], [`list`], [`verify`], [`prune`], [`files`], [`transfer`], [`aliases`], [`protection`], [`metrics`], [`notify`] | the operations: create; restore; a server's configuration; list, show, protect and delete; verify; prune; files out of a backup; copy to another target; aliases of the `incus` client; what has no recent backup; metrics; how a run ended, told to somebody |
 //! | 5 | [`drill`], [`doctor`], [`report`] | the operations that join some of them: what was stored is restored as a copy, to see it run; what is wrong where backups are made; what is protected, as a page |
@@ -51,6 +51,7 @@ pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod diff;
+pub mod disk;
 pub mod doctor;
 pub mod drill;
 pub mod files;

@@ -150,6 +150,19 @@ pub trait Members {
     /// More of what it holds.
     fn data(&mut self, bytes: &[u8]) -> io::Result<()>;
 
+    /// So many zeros of what it holds, which were never written where it comes from.
+    fn zeros(&mut self, count: u64) -> io::Result<()> {
+        const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+        let mut left = count;
+        while left > 0 {
+            let part = usize::try_from(left).unwrap_or(ZEROS.len());
+            let part = part.min(ZEROS.len());
+            self.data(&ZEROS[..part])?;
+            left -= part as u64;
+        }
+        Ok(())
+    }
+
     /// It is complete.
     fn end(&mut self) -> io::Result<()>;
 }

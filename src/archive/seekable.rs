@@ -1,6 +1,7 @@
 //! Reading any part of an archive without the rest, by the table at its end.
 
 use std::io::{self, Read, Seek, SeekFrom};
+use std::num::NonZeroUsize;
 
 use super::frames::{FRAME, SEEKABLE, SKIPPABLE};
 
@@ -27,10 +28,10 @@ pub struct SeekableFrames<R> {
     size: u64,
     position: u64,
     decompressor: zstd::bulk::Decompressor<'static>,
-    /// Which frame is unpacked.
-    current: Option<usize>,
     packed: Vec<u8>,
-    plain: Vec<u8>,
+    /// Frames that are unpacked, the one that was used last at the end; and how many at most.
+    unpacked: Vec<(usize, Vec<u8>)>,
+    kept: usize,
 }
 
 impl<R> std::fmt::Debug for SeekableFrames<R> {
@@ -105,30 +106,42 @@ impl<R: Read + Seek> SeekableFrames<R> {
             size: plain_at,
             position: 0,
             decompressor: zstd::bulk::Decompressor::new()?,
-            current: None,
             packed: Vec::new(),
-            plain: Vec::new(),
+            unpacked: Vec::new(),
+            kept: 1,
         }))
     }
 
+    /// Keeps so many frames unpacked, for who goes to and fro; one is kept otherwise.
+    #[must_use]
+    pub fn keeping(mut self, frames: NonZeroUsize) -> Self {
+        self.kept = frames.get();
+        self
+    }
+
+    /// Unpacks a frame, which is then the last of those that are.
     fn unpack(&mut self, index: usize) -> io::Result<()> {
-        if self.current == Some(index) {
+        if let Some(at) = self.unpacked.iter().position(|(kept, _)| *kept == index) {
+            self.unpacked[at..].rotate_left(1);
             return Ok(());
         }
-        self.current = None;
+        let mut plain = Vec::new();
+        if self.unpacked.len() >= self.kept {
+            plain = self.unpacked.remove(0).1;
+        }
         let frame = self.frames[index];
         self.packed.resize(frame.packed, 0);
         self.file.seek(SeekFrom::Start(frame.packed_at))?;
         self.file.read_exact(&mut self.packed)?;
-        self.plain.clear();
-        self.plain.reserve(frame.plain);
+        plain.clear();
+        plain.reserve(frame.plain);
         let count = self
             .decompressor
-            .decompress_to_buffer(&self.packed, &mut self.plain)?;
+            .decompress_to_buffer(&self.packed, &mut plain)?;
         if count != frame.plain {
             return Err(damaged("a frame has another size than its seek table says"));
         }
-        self.current = Some(index);
+        self.unpacked.push((index, plain));
         Ok(())
     }
 }
@@ -144,7 +157,8 @@ impl<R: Read + Seek> Read for SeekableFrames<R> {
             .partition_point(|frame| frame.plain_at + frame.plain as u64 <= position);
         self.unpack(index)?;
         let skip = usize::try_from(position - self.frames[index].plain_at);
-        let rest = &self.plain[skip.map_err(io::Error::other)?..];
+        let plain = self.unpacked.last().map_or(&[][..], |(_, plain)| plain);
+        let rest = &plain[skip.map_err(io::Error::other)?..];
         let count = rest.len().min(buffer.len());
         buffer[..count].copy_from_slice(&rest[..count]);
         self.position += count as u64;

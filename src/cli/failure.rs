@@ -318,6 +318,21 @@ fn files_hint(error: &(dyn Error + 'static)) -> Option<String> {
             Some("it was made without any".to_owned())
         }
         FilesError::NoSnapshot { held, .. } => Some(format!("it holds: {}", held.join(", "))),
+        FilesError::NoPartition => Some("`files list NAME` shows its partitions".to_owned()),
+        FilesError::Holds { .. } => Some(
+            "restore it beside the original with `restore --target-name`, or open the image that is in \
+             the archive with `guestfish --ro`"
+                .to_owned(),
+        ),
+        FilesError::Temporary { .. } => Some(
+            "an archive that is packed or stored as this one is has to be unpacked for that; TMPDIR names \
+             a folder with more room"
+                .to_owned(),
+        ),
+        FilesError::PutDisk => Some(
+            "take them out with `files get`, and `incus file push` them to where they belong"
+                .to_owned(),
+        ),
         FilesError::NoFiles(_) => {
             Some("restore it beside the original with `restore --target-name`".to_owned())
         }

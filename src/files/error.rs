@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::archive::ArchiveError;
+use crate::disk::DiskError;
 use crate::retrieve::Damage;
 use crate::target::TargetError;
 
@@ -19,6 +20,40 @@ pub enum FilesError {
     /// The version has no archive of files.
     #[error("this version holds {0}, in which this program finds no files")]
     NoFiles(&'static str),
+    /// A disk is meant, and no partition of it.
+    #[error("this version holds a disk, and the path names no partition of it")]
+    NoPartition,
+    /// A partition has something else in it than what can be looked into.
+    #[error("`{path}` holds {holds}, into which this program does not look")]
+    Holds {
+        /// The partition.
+        path: String,
+        /// What it holds.
+        holds: String,
+    },
+    /// What is on a disk cannot be read.
+    #[error("cannot look into `{path}`")]
+    Disk {
+        /// Where.
+        path: String,
+        /// Why.
+        #[source]
+        cause: DiskError,
+    },
+    /// A disk cannot be kept while it is looked into.
+    #[error("cannot keep the disk in `{}` while it is looked into", folder.display())]
+    Temporary {
+        /// Where it was to be.
+        folder: PathBuf,
+        /// Why.
+        #[source]
+        cause: io::Error,
+    },
+    /// Files from a disk have no place in an instance.
+    #[error(
+        "files of a disk are not put back: where a partition is mounted, only its system knows"
+    )]
+    PutDisk,
     /// The version has no such snapshot.
     #[error("this version holds no snapshot `{wanted}`")]
     NoSnapshot {

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -71,7 +71,7 @@ pub fn extract(
         let found = place.path_of(&member.path);
         found.is_some_and(|found| found.is_in(path))
     };
-    let mut extraction = reader.read(&inside, extraction)?;
+    let mut extraction = reader.read((place, path), &inside, extraction)?;
     if extraction.extracted.members.is_empty() {
         return Err(reader.nothing(place, path));
     }
@@ -86,7 +86,7 @@ pub fn extract(
             member: None,
             found: 0,
         };
-        let copies = reader.read(&is_wanted, copies)?;
+        let copies = reader.read((place, path), &is_wanted, copies)?;
         if copies.found < wanted.len() {
             return Err(reader.nothing(place, path));
         }
@@ -131,8 +131,9 @@ struct Extraction<'a> {
     base: &'a Path,
     ownership: Ownership,
     extracted: Extracted,
-    /// The file that is being written.
+    /// The file that is being written, and whether it has holes.
     open: Option<(File, PathBuf, Member)>,
+    has_holes: bool,
     folders: BTreeMap<PathBuf, Member>,
     links: Vec<(PathBuf, MemberPath)>,
     /// Hard links whose file is not among what is taken out: the file, and where it is to be.
@@ -149,6 +150,7 @@ impl<'a> Extraction<'a> {
             ownership,
             extracted: Extracted::default(),
             open: None,
+            has_holes: false,
             folders: BTreeMap::new(),
             links: Vec::new(),
             outside: HashMap::new(),
@@ -265,10 +267,27 @@ impl Members for Extraction<'_> {
         }
     }
 
-    fn end(&mut self) -> io::Result<()> {
-        let Some((file, path, member)) = self.open.take() else {
+    fn zeros(&mut self, count: u64) -> io::Result<()> {
+        let Some((file, path, _)) = &mut self.open else {
             return Ok(());
         };
+        let count = i64::try_from(count).map_err(io::Error::other)?;
+        file.seek_relative(count)
+            .map_err(|cause| write_error(path, cause))?;
+        self.has_holes = true;
+        Ok(())
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        let Some((mut file, path, member)) = self.open.take() else {
+            return Ok(());
+        };
+        if std::mem::take(&mut self.has_holes) {
+            // One at the end is there only when the file is said to be as long.
+            file.stream_position()
+                .and_then(|size| file.set_len(size))
+                .map_err(|cause| write_error(&path, cause))?;
+        }
         Ok(describe(&file, &member, self.ownership).map_err(|cause| write_error(&path, cause))?)
     }
 }

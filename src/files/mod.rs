@@ -6,17 +6,24 @@
 //! needed are read, each checked by its own checksum. Otherwise, or where the list is not right, the
 //! whole archive is read and checked, and what is taken out of it appears when all of it was right.
 //!
+//! Of a virtual machine and of a block volume the archive has the image of a disk. The first part of a path
+//! is then a partition, and what is below it is read from the image: by the same parts of the archive, or
+//! from a copy of the image in a file without a name.
+//!
 //! Names come from an archive: they never lead out of the place that files are taken to.
 
 mod compare;
+mod disk;
 mod error;
 mod extract;
+mod image;
 mod place;
 mod put;
 mod reader;
 mod show;
 
 pub use compare::{Change, Difference, compare};
+pub use disk::Depth;
 pub use error::FilesError;
 pub use extract::{Existing, Extracted, Ownership, extract};
 pub use place::{FilePath, Place};

@@ -7,8 +7,11 @@ use crate::archive::MemberPath;
 use crate::model::{InstanceType, Kind, VolumeContent};
 use crate::target::Manifest;
 
+/// What the image of a disk ends in.
+const IMAGE: &str = ".img";
+
 /// A path inside an instance or a volume, from its root: no `..`, no empty parts, any bytes else.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FilePath(Vec<Vec<u8>>);
 
 impl FilePath {
@@ -33,6 +36,13 @@ impl FilePath {
     /// The last part; nothing of the root.
     pub fn name(&self) -> Option<&[u8]> {
         self.0.last().map(Vec::as_slice)
+    }
+
+    /// What a name in it is called.
+    pub(super) fn with(&self, name: &[u8]) -> Self {
+        let mut parts = self.0.clone();
+        parts.push(name.to_vec());
+        Self(parts)
     }
 
     /// Whether it is the other, or is in it.
@@ -67,10 +77,13 @@ impl fmt::Display for FilePath {
     }
 }
 
-/// The folder of an archive that is the root of an instance, of a volume, or of one of its snapshots.
+/// The folder or the disk of an archive that is the root of an instance, of a volume, or of one of its
+/// snapshots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     folder: Vec<u8>,
+    /// It is the image of a disk, in which the files are.
+    is_disk: bool,
 }
 
 impl Place {
@@ -91,33 +104,54 @@ impl Place {
                 "an archive in the storage driver's own format",
             ));
         }
-        let folder = match (manifest.kind, &manifest.instance, &manifest.volume) {
+        let (main, snapshots, ending) = match (manifest.kind, &manifest.instance, &manifest.volume)
+        {
             (Kind::Instance, Some(instance), _) => {
-                if instance.instance_type == InstanceType::VirtualMachine {
-                    return Err(FilesError::NoFiles("the disk of a virtual machine"));
-                }
                 held(&instance.snapshots)?;
-                snapshot.map_or_else(
-                    || "backup/container/rootfs".to_owned(),
-                    |name| format!("backup/snapshots/{name}/rootfs"),
-                )
+                match instance.instance_type {
+                    InstanceType::VirtualMachine => {
+                        ("virtual-machine", "virtual-machine-snapshots", IMAGE)
+                    }
+                    InstanceType::Container => ("container", "snapshots", "/rootfs"),
+                }
             }
             (Kind::Volume, _, Some(volume)) => {
+                held(&volume.snapshots)?;
                 match volume.content_type {
-                    VolumeContent::Filesystem => held(&volume.snapshots)?,
-                    VolumeContent::Block => return Err(FilesError::NoFiles("a disk")),
+                    VolumeContent::Filesystem => ("volume", "volume-snapshots", ""),
+                    VolumeContent::Block => ("volume", "volume-snapshots", IMAGE),
                     VolumeContent::Iso => return Err(FilesError::NoFiles("an ISO image")),
                 }
-                snapshot.map_or_else(
-                    || "backup/volume".to_owned(),
-                    |name| format!("backup/volume-snapshots/{name}"),
-                )
             }
             _ => return Err(FilesError::NoFiles("no archive of files")),
         };
+        let folder = snapshot.map_or_else(
+            || format!("backup/{main}{ending}"),
+            |name| format!("backup/{snapshots}/{name}{ending}"),
+        );
         Ok(Self {
             folder: folder.into_bytes(),
+            is_disk: ending == IMAGE,
         })
+    }
+
+    /// Whether it is the image of a disk, in which the files are.
+    pub fn is_disk(&self) -> bool {
+        self.is_disk
+    }
+
+    /// Where in the archive it is.
+    pub(super) fn folder(&self) -> &[u8] {
+        &self.folder
+    }
+
+    /// What a file in it is called, as a member.
+    pub(super) fn member(&self, path: &FilePath) -> MemberPath {
+        let mut bytes = self.folder.clone();
+        if !path.0.is_empty() {
+            bytes.extend(path.to_bytes());
+        }
+        MemberPath(bytes)
     }
 
     /// A folder of an archive.
@@ -125,6 +159,7 @@ impl Place {
     pub(super) fn at(folder: &str) -> Self {
         Self {
             folder: folder.as_bytes().to_vec(),
+            is_disk: false,
         }
     }
 

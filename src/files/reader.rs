@@ -1,18 +1,26 @@
 //! What a stored version holds, member by member. Everything blocks.
 
+use std::cell::OnceCell;
 use std::io::{self, SeekFrom, Write as _};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use super::{FilePath, FilesError, Place};
+use super::disk::Disk;
+use super::image::{self, Copied};
+use super::{Depth, FilePath, FilesError, Place};
 use crate::archive::{
     LISTING, Member, MemberKind, MemberWriter, Members, Pass, SeekableFrames, read_listing,
 };
+use crate::disk::{Partition, Window};
 use crate::progress::{Cancel, Silent, Task};
 use crate::retrieve::{self, Damage};
 use crate::target::{ArchiveFacts, Manifest, Opened, Seekable, StoredId, Target};
 
 /// How much is read at a time.
 const CHUNK: usize = 64 * 1024;
+/// How many parts of an archive are kept unpacked while a disk is looked into, which goes to and fro between
+/// names, inodes and what files hold: 4 MiB each.
+const KEPT: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
 
 /// A stored version that is looked into; it cannot be deleted meanwhile.
 pub struct Reader {
@@ -22,6 +30,8 @@ pub struct Reader {
     listed: bool,
     task: Arc<dyn Task>,
     cancel: Cancel,
+    /// The disk that is looked into.
+    disk: OnceCell<Disk>,
 }
 
 impl std::fmt::Debug for Reader {
@@ -51,6 +61,7 @@ impl Reader {
             listed,
             task,
             cancel,
+            disk: OnceCell::new(),
         })
     }
 
@@ -59,8 +70,26 @@ impl Reader {
         self.opened.manifest()
     }
 
-    /// Tells every member, in the order of the archive.
+    /// Tells members: at least those at a path and below it, as far as is asked for. Of an archive of files
+    /// it is every one, in its order; what nothing is at is an error of a disk alone.
     pub fn members(
+        &self,
+        (place, root, depth): (&Place, &FilePath, Depth),
+        visit: &mut dyn FnMut(Member) -> Result<(), FilesError>,
+    ) -> Result<(), FilesError> {
+        if place.is_disk() {
+            return self.disk(place)?.members((root, depth), visit);
+        }
+        self.all(visit)
+    }
+
+    /// The partitions of a place that is a disk.
+    pub fn partitions(&self, place: &Place) -> Result<&[Partition], FilesError> {
+        Ok(self.disk(place)?.partitions())
+    }
+
+    /// Tells every member, in the order of the archive.
+    fn all(
         &self,
         visit: &mut dyn FnMut(Member) -> Result<(), FilesError>,
     ) -> Result<(), FilesError> {
@@ -82,11 +111,15 @@ impl Reader {
     /// must not use it before waits for the end.
     pub fn read<M: Members>(
         &self,
+        (place, root): (&Place, &FilePath),
         wanted: &dyn Fn(&Member) -> bool,
         members: M,
     ) -> Result<M, FilesError> {
+        if place.is_disk() {
+            return self.disk(place)?.read(root, wanted, members);
+        }
         let some = Some(members);
-        let Some(mut plain) = self.plain()? else {
+        let Some(mut plain) = self.plain(NonZeroUsize::MIN)? else {
             let taken = self.pass(Wanted {
                 is_meant: wanted,
                 members: some,
@@ -96,7 +129,7 @@ impl Reader {
             return taken.members.ok_or(FilesError::Worker);
         };
         let mut found = Vec::new();
-        self.members(&mut |member| {
+        self.all(&mut |member| {
             if wanted(&member) {
                 found.push(member);
             }
@@ -119,7 +152,7 @@ impl Reader {
     /// Why nothing was found at a path.
     pub fn nothing(&self, place: &Place, path: &FilePath) -> FilesError {
         let mut link = None;
-        let looked = self.members(&mut |member| {
+        let looked = self.all(&mut |member| {
             let Some(found) = place.path_of(&member.path) else {
                 return Ok(());
             };
@@ -139,7 +172,7 @@ impl Reader {
     }
 
     /// The tar, any part of which can be read; nothing where that cannot be.
-    fn plain(&self) -> Result<Option<Box<dyn Seekable>>, FilesError> {
+    fn plain(&self, frames: NonZeroUsize) -> Result<Option<Box<dyn Seekable>>, FilesError> {
         if !self.listed {
             return Ok(None);
         }
@@ -153,8 +186,44 @@ impl Reader {
             // It has no table: it is read from its beginning.
             _ => return Ok(None),
         }
-        let frames = SeekableFrames::open(file)?;
-        Ok(frames.map(|frames| Box::new(frames) as Box<dyn Seekable>))
+        let opened_frames = SeekableFrames::open(file)?;
+        Ok(opened_frames.map(|it| Box::new(it.keeping(frames)) as Box<dyn Seekable>))
+    }
+
+    /// The disk that is a place; it is opened once.
+    fn disk(&self, place: &Place) -> Result<&Disk, FilesError> {
+        if let Some(disk) = self.disk.get() {
+            return Ok(disk);
+        }
+        let window = self.image(place)?;
+        let disk = Disk::open(place, &window, &self.cancel)?;
+        Ok(self.disk.get_or_init(|| disk))
+    }
+
+    /// The image of a disk, in the archive where that can be read in parts.
+    fn image(&self, place: &Place) -> Result<Window, FilesError> {
+        let nothing = || FilesError::Nothing("/".to_owned());
+        let Some(mut plain) = self.plain(KEPT)? else {
+            let copied = self.pass(Copied::begin(place)?)?;
+            return copied.finish().ok_or_else(nothing);
+        };
+        if self.archive.compression == "none" && !self.manifest().is_encrypted() {
+            // Parts of it have no checksums of their own.
+            self.pass(Told {
+                visit: &mut |_| Ok(()),
+                cancel: &self.cancel,
+            })?;
+        }
+        let mut found = None;
+        self.all(&mut |member| {
+            if member.path.0 == place.folder() && member.kind == MemberKind::File {
+                found = Some(member);
+            }
+            Ok(())
+        })?;
+        let expected = found.ok_or_else(nothing)?;
+        let at = image::begin(&mut *plain, &expected)?;
+        Ok(Window::new(Box::new(plain), at, expected.size))
     }
 
     fn pass<M: Members>(&self, members: M) -> Result<M, FilesError> {
@@ -257,7 +326,7 @@ struct One<'a, M> {
     cancel: &'a Cancel,
 }
 
-fn differs() -> io::Error {
+pub(super) fn differs() -> io::Error {
     FilesError::Damaged(Damage::Read(io::Error::new(
         io::ErrorKind::InvalidData,
         "it does not hold what its list says",

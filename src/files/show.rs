@@ -17,14 +17,14 @@ pub fn write_out<W: Write>(
         path,
         found: None,
     };
-    let only = reader.read(&is_it, only)?;
+    let only = reader.read((place, path), &is_it, only)?;
     match only.found {
         None => Err(reader.nothing(place, path)),
         Some(member) if member.kind == MemberKind::Hardlink => {
             let link = member.link;
             let is_first = |member: &Member| Some(&member.path) == link.as_ref();
             let found = None;
-            let only = reader.read(&is_first, Only { found, ..only })?;
+            let only = reader.read((place, path), &is_first, Only { found, ..only })?;
             only.found
                 .map(drop)
                 .ok_or_else(|| reader.nothing(place, path))

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::rows::{column, size, text};
 use super::{Cell, Column, Record, Shown, Tone};
 use crate::archive::{Member, MemberKind};
+use crate::disk::Partition;
 use crate::files::{Change, Difference, FilePath, Place};
 use crate::model::Bytes;
 
@@ -87,6 +88,58 @@ impl Record for FileRow {
             }),
             column("path", Shown::Always, |row| Cell::Text(row.path.clone())),
             column("link", Shown::Unless(""), |row| Cell::of(row.link.as_ref())),
+        ];
+        COLUMNS
+    }
+}
+
+/// A partition of a disk in a stored version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PartitionRow {
+    /// What files in it are below: `/p1`.
+    pub path: String,
+    /// Always `partition`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// How large it is.
+    pub size: Bytes,
+    /// What it holds, as `blkid` calls it; nothing where that is not known.
+    pub file_system: Option<String>,
+    /// What the file system is called.
+    pub label: Option<String>,
+    /// What the partition is called in its table.
+    pub title: Option<String>,
+}
+
+impl PartitionRow {
+    /// The row of a partition.
+    pub fn of(partition: &Partition) -> Self {
+        let holds = partition.holds.as_ref();
+        Self {
+            path: format!("/{}", partition.name),
+            kind: "partition",
+            size: Bytes(partition.size),
+            file_system: holds.map(|holds| holds.kind.to_string()),
+            label: holds.and_then(|holds| holds.label.clone()),
+            title: partition.title.clone(),
+        }
+    }
+}
+
+impl Record for PartitionRow {
+    fn columns() -> &'static [Column<Self>] {
+        const COLUMNS: &[Column<PartitionRow>] = &[
+            column("path", Shown::Always, |row| Cell::Text(row.path.clone())),
+            column("size", Shown::Always, |row| size(Some(row.size))),
+            column("file_system", Shown::Always, |row| {
+                Cell::of(row.file_system.as_ref())
+            }),
+            column("label", Shown::Unless(""), |row| {
+                Cell::of(row.label.as_ref())
+            }),
+            column("title", Shown::Unless(""), |row| {
+                Cell::of(row.title.as_ref())
+            }),
         ];
         COLUMNS
     }

@@ -41,7 +41,7 @@ mod told_rows;
 pub use column::{Cell, Column, Columns, Record, Shown, Tone, UnknownColumn};
 pub use comparison::{KindRow, write_comparison};
 pub use details::write_details;
-pub use file_rows::{DifferenceRow, FileRow};
+pub use file_rows::{DifferenceRow, FileRow, PartitionRow};
 pub use format::{Format, View};
 pub use letter::letter;
 pub use logging::{LogFormat, LoggingFailed, Verbosity, start_logging};

@@ -9,6 +9,7 @@ const ROWS: [&[&str]; 7] = [
     &[
         "incus",
         "archive",
+        "disk",
         "target",
         "retention",
         "diff",

@@ -22,6 +22,8 @@ mod cases_kinds;
 mod completion;
 mod cutting;
 mod daemon;
+mod disk_images;
+mod disks;
 mod doctor;
 mod drill;
 mod encryption;

@@ -10,7 +10,7 @@ use crate::cli::command::show::pick;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::CommandError;
-use crate::files::{FilePath, compare};
+use crate::files::{Depth, FilePath, FilesError, compare};
 use crate::model::Kind;
 use crate::target::{State, Stored, StoredId};
 use crate::ui::{Columns, DifferenceRow, Output, View, write_rows};
@@ -69,13 +69,18 @@ async fn members(
     source
         .with_reader(context, which, move |reader, place| {
             let mut members = BTreeMap::new();
-            reader.members(&mut |member| {
+            let looked = reader.members((place, &root, Depth::All), &mut |member| {
                 let path = place.path_of(&member.path);
                 if let Some(path) = path.filter(|path| path.is_in(&root)) {
                     members.insert(path, member);
                 }
                 Ok(())
-            })?;
+            });
+            match looked {
+                // It came or went between the two.
+                Err(FilesError::Nothing(_)) => {}
+                looked => looked?,
+            }
             Ok(members)
         })
         .await

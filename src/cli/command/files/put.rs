@@ -10,7 +10,8 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::CommandError;
 use crate::cli::names;
 use crate::files::{
-    self, Destination, Existing, FilePath, FilesError, Ownership, PutFile, apply_put, plan_put,
+    self, Depth, Destination, Existing, FilePath, FilesError, Ownership, PutFile, apply_put,
+    plan_put,
 };
 use crate::incus::{Client, FileThere};
 use crate::model::{InstanceName, Kind};
@@ -75,8 +76,11 @@ async fn wanted(
 ) -> Result<Vec<PutFile>, CommandError> {
     let root = source.path.clone();
     let wanted = source.with_reader(context, which, move |reader, place| {
+        if place.is_disk() {
+            return Err(FilesError::PutDisk);
+        }
         let mut wanted = Vec::new();
-        reader.members(&mut |member| {
+        reader.members((place, &root, Depth::All), &mut |member| {
             let path = place.path_of(&member.path);
             if let Some(path) = path.filter(|path| path.is_in(&root)) {
                 wanted.push(PutFile { path, member });
