@@ -152,7 +152,7 @@ pub trait Members {
 
     /// So many zeros of what it holds, which were never written where it comes from.
     fn zeros(&mut self, count: u64) -> io::Result<()> {
-        const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+        static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
         let mut left = count;
         while left > 0 {
             let part = usize::try_from(left).unwrap_or(ZEROS.len());

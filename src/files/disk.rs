@@ -290,3 +290,172 @@ impl FilesError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Cursor};
+    use std::sync::LazyLock;
+    use std::time::Instant;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// See `tests/it/fixtures/disks/README.md`.
+    const DISK: &[u8] = include_bytes!("../../tests/it/fixtures/disks/disk.img.zst");
+
+    fn image() -> Vec<u8> {
+        zstd::decode_all(DISK).unwrap()
+    }
+
+    fn opened(image: Vec<u8>) -> Result<Disk, FilesError> {
+        let size = image.len() as u64;
+        let window = Window::new(Box::new(Cursor::new(image)), 0, size);
+        Disk::open(&Place::at("backup/volume.img"), &window, &Cancel::default())
+    }
+
+    /// Counts what it is given.
+    #[derive(Default)]
+    struct Counted {
+        members: u64,
+        bytes: u64,
+    }
+
+    impl Members for Counted {
+        fn begin(&mut self, member: Member) -> io::Result<()> {
+            assert!(member.path.0.starts_with(b"backup/volume.img/p"));
+            assert!(!member.path.0.contains(&0));
+            self.members += 1;
+            Ok(())
+        }
+
+        fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
+            self.bytes += bytes.len() as u64;
+            Ok(())
+        }
+
+        fn zeros(&mut self, _count: u64) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn end(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Reads everything that is on a disk.
+    fn read(disk: &Disk, partition: &str) -> Result<Counted, FilesError> {
+        let root = FilePath::parse(partition).unwrap();
+        disk.read(&root, &|_| true, Counted::default())
+    }
+
+    fn told(disk: &Disk, path: &str, depth: Depth) -> Result<Vec<String>, FilesError> {
+        let mut told = Vec::new();
+        disk.members((&FilePath::parse(path).unwrap(), depth), &mut |member| {
+            let link = member
+                .link
+                .map_or(String::new(), |link| format!(" -> {}", link.display()));
+            let path = member.path.display();
+            told.push(format!(
+                "{}{link}",
+                path.trim_start_matches("backup/volume.img")
+            ));
+            Ok(())
+        })?;
+        told.sort();
+        Ok(told)
+    }
+
+    #[test]
+    fn a_file_has_its_second_name_as_a_hard_link_to_the_first() {
+        let disk = opened(image()).unwrap();
+        let long = "x/".repeat(60);
+        let (one, other) = ("/p1/etc/again", "/p1/etc/hostname");
+        let found = told(&disk, "p1/etc", Depth::All).unwrap();
+        let link = |name: &str, first: &str| format!("{name} -> backup/volume.img{first}");
+        let (first, second) = if found.contains(&one.to_owned()) {
+            (one.to_owned(), link(other, one))
+        } else {
+            (link(one, other), other.to_owned())
+        };
+        let expected = [
+            "/p1/etc".to_owned(),
+            first,
+            second,
+            "/p1/etc/link -> hostname".to_owned(),
+            format!("/p1/etc/long -> {long}"),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(told(&disk, "p2/etc", Depth::Children).unwrap().len(), 5);
+        assert_eq!(told(&disk, "p2/d", Depth::All).unwrap().len(), 85);
+        let counted = read(&disk, "p1").unwrap();
+        assert!(counted.members > 90 && counted.bytes > 30_000);
+    }
+
+    /// Changes a number of two bytes in the superblock of the first partition.
+    fn with(at: usize, value: u16) -> Vec<u8> {
+        let mut image = image();
+        let at = 64 * 512 + 1024 + at;
+        image[at..at + 2].copy_from_slice(&value.to_le_bytes());
+        image
+    }
+
+    #[test]
+    fn what_a_file_system_says_of_itself_is_not_believed() {
+        for (at, value, said) in [
+            (0x6, 0x7FFF, "larger than its partition"),
+            (0x18, 21, "blocks are too large"),
+            (0x20, 0, "groups are empty"),
+            (0x58, 0xFFFF, "inodes have no possible size"),
+            (0x62, 0x4000, "newer system"),
+            (0x60, 0x1, "compression"),
+        ] {
+            let disk = opened(with(at, value)).unwrap();
+            let error = read(&disk, "p1")
+                .map(|counted| counted.members)
+                .unwrap_err();
+            let FilesError::Disk { path, cause } = error else {
+                panic!("{error:?}")
+            };
+            assert_eq!(path, "/p1");
+            assert!(cause.to_string().contains(said), "{cause}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+        /// However a disk was tampered with: everything is read or refused, soon, and no more comes out of
+        /// it than could be in it.
+        #[test]
+        fn a_disk_that_was_tampered_with_is_read_or_refused(
+            changes in vec((any::<prop::sample::Index>(), 0..64_usize, any::<u8>()), 1..12),
+        ) {
+            static GOOD: LazyLock<(Vec<u8>, Vec<usize>)> = LazyLock::new(|| {
+                let image = image();
+                // Where something is: it is mostly zeros.
+                let mut hot: Vec<usize> = (0..image.len() / 64)
+                    .filter(|at| image[at * 64..][..64].iter().any(|it| !matches!(it, 0 | b'y')))
+                    .collect();
+                // What everything depends on is struck more often.
+                hot.extend([64 * 512 + 1024, 64 * 512 + 2048].map(|at| at / 64).repeat(40));
+                (image, hot)
+            });
+            let (mut image, hot) = (GOOD.0.clone(), &GOOD.1);
+            let size = image.len() as u64;
+            for (index, within, value) in changes {
+                image[hot[index.index(hot.len())] * 64 + within] = value;
+            }
+            let begun = Instant::now();
+            if let Ok(disk) = opened(image) {
+                for partition in disk.partitions() {
+                    if let Ok(counted) = read(&disk, &partition.name) {
+                        prop_assert!(counted.members < 5_000, "{}", counted.members);
+                        prop_assert!(counted.bytes < 64 * size, "{}", counted.bytes);
+                    }
+                }
+            }
+            prop_assert!(begun.elapsed().as_secs() < 20);
+        }
+    }
+}

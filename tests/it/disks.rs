@@ -1,16 +1,17 @@
 //! Images of disks read as they are: partitions, and file systems of every kind that is read.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Cursor;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use incus_backup::disk::{DiskError, Ext, InodeKind, Piece, Window, partitions};
+use incus_backup::disk::{DiskError, Ext, Inode, InodeKind, Piece, Window, partitions};
 use rstest::rstest;
 
 use crate::disk_images::{
-    debugged, file_system, gpt, longest, mbr, needs_e2fsprogs, repaired, run, tree,
+    debugged, file_system, gpt, longest, mbr, needs_e2fsprogs, repaired, tree,
 };
 
 fn window(image: &[u8]) -> Window {
@@ -30,8 +31,12 @@ fn content(ext: &Ext, path: &str) -> Result<Vec<u8>, DiskError> {
         })?;
         inode = ext.inode(found.unwrap_or_else(|| panic!("no {path}")))?;
     }
+    held(ext, &inode)
+}
+
+fn held(ext: &Ext, inode: &Inode) -> Result<Vec<u8>, DiskError> {
     let mut bytes = Vec::new();
-    ext.content(&inode, &mut |piece| {
+    ext.content(inode, &mut |piece| {
         match piece {
             Piece::Data(data) => bytes.extend_from_slice(data),
             Piece::Hole(count) => bytes.resize(bytes.len() + usize::try_from(count).unwrap(), 0),
@@ -64,7 +69,7 @@ fn on_disk(ext: &Ext) -> BTreeMap<String, Facts> {
             InodeKind::Symlink => (0o120_000, ext.link(&inode).unwrap()),
             InodeKind::File => {
                 names = u64::from(inode.names);
-                (0o100_000, content(ext, &path).unwrap())
+                (0o100_000, held(ext, &inode).unwrap())
             }
             other => panic!("{path} is {other:?}"),
         };
@@ -263,7 +268,7 @@ fn a_journal_goes_on_at_its_beginning() {
         .collect();
     for file in &files {
         let path = file.path().to_str().unwrap();
-        script += &format!("jo\njw -b {hostname} {path}\njc\n");
+        writeln!(script, "jo\njw -b {hostname} {path}\njc").unwrap();
     }
     let (mut journaled, _) = debugged(&image, &script);
     let block = |number: usize| number * 1024..(number + 1) * 1024;

@@ -166,6 +166,10 @@ fn fill(state: &mut State) {
         web.files.insert(format!("rootfs/etc/{path}"), content);
     }
     web.add_snapshot("before-upgrade", "2077-01-02T03:04:05Z");
+    state.add_instance("vm", "tank", "Stopped", "virtual-machine");
+    let vm = state.instance("vm").unwrap();
+    let disk = zstd::decode_all(&include_bytes!("fixtures/disks/disk.img.zst")[..]);
+    vm.files.insert("disk".to_owned(), disk.unwrap());
     let data = state.add_volume("default", "data");
     for path in ["photos/one.jpg", "notes.txt"] {
         data.files.insert(path.to_owned(), b"content".to_vec());

@@ -22,6 +22,7 @@ mod cases_kinds;
 mod completion;
 mod cutting;
 mod daemon;
+mod disk_files;
 mod disk_images;
 mod disks;
 mod doctor;

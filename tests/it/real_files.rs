@@ -3,7 +3,11 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
-use crate::lab::lab;
+use incus_backup::testing::volume_tar::VolumeTar;
+use serde_json::json;
+
+use crate::disk_images::{file_system, gpt, needs_e2fsprogs, tree};
+use crate::lab::{lab, unique};
 
 #[test]
 fn real_files_come_out_of_a_backup_and_back_into_their_instance() {
@@ -46,4 +50,61 @@ fn real_files_come_out_of_a_backup_and_back_into_their_instance() {
         "cd /etc/app; cat a h sub/b; readlink l; stat -c '%a %u %g' a sub/b",
     );
     assert_eq!(seen.trim(), "one\none\nb\na\n644 0 0\n640 33 44");
+}
+
+#[test]
+fn real_files_come_out_of_a_volume_of_blocks() {
+    let Some(mut lab) = lab() else { return };
+    needs_e2fsprogs!();
+    let folder = tree(50);
+    let disk = gpt(&[("root", &file_system(folder.path(), 48, &["-t", "ext4"]))]);
+    let (pool, name) = (lab.pool_dir(), unique("disk"));
+    // As if its backup were of another server: nothing else has to write where the volume is.
+    let size = disk.len().to_string();
+    let tar = VolumeTar::block(&name)
+        .described(&json!({ "config": { "size": size } }))
+        .disk(disk);
+    let archive = lab.folder.path().join("disk.tar");
+    fs::write(&archive, tar.build()).unwrap();
+    lab.adopt_volume(&pool, &name);
+    lab.incus(&[
+        "storage",
+        "volume",
+        "import",
+        &pool,
+        archive.to_str().unwrap(),
+        &name,
+    ]);
+    lab.incus(&[
+        "storage", "volume", "snapshot", "create", &pool, &name, "s0",
+    ]);
+    let volume = format!("{pool}/{name}");
+    let run = |arguments: &[&str]| lab.backup_of("volume", arguments).exits(0);
+    run(&["create", &volume, "--yes"]);
+    let rows = run(&["files", "list", &volume, "-f", "json"]).rows();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(
+        (&rows[0]["path"], &rows[0]["file_system"]),
+        (&json!("/p1"), &json!("ext4"))
+    );
+    let many = run(&[
+        "files",
+        "list",
+        &format!("{volume}/p1/data/many"),
+        "-f",
+        "json",
+    ]);
+    assert_eq!(many.rows().len(), 50);
+    let out = lab.folder.path().join("out");
+    run(&[
+        "files",
+        "get",
+        &format!("{volume}/p1/data"),
+        out.to_str().unwrap(),
+    ]);
+    let expected = fs::read(folder.path().join("data/big")).unwrap();
+    assert!(fs::read(out.join("big-too")).unwrap() == expected);
+    let hostname = format!("{volume}/p1/etc/hostname");
+    let shown = run(&["files", "get", &hostname, "-", "--snapshot", "s0"]);
+    assert_eq!(shown.stdout, "of-the-disk\n");
 }

@@ -16,7 +16,9 @@ pub enum InstanceFiles {
         after_help = "Examples:
   incus-backup-instance files list web/etc
   incus-backup-instance files list web/etc/nginx --recursive --format json
-  incus-backup-instance files list web/etc --snapshot before-upgrade"
+  incus-backup-instance files list web/etc --snapshot before-upgrade
+  incus-backup-instance files list vm
+  incus-backup-instance files list vm/p1/etc"
     )]
     List(ListFiles),
     /// Take files out of a stored version
@@ -24,7 +26,8 @@ pub enum InstanceFiles {
         visible_alias = "pull",
         after_help = "Examples:
   incus-backup-instance files get web/etc/nginx ./old
-  incus-backup-instance files get web/etc/hosts - --version 20260131T235959Z"
+  incus-backup-instance files get web/etc/hosts - --version 20260131T235959Z
+  incus-backup-instance files get vm/p1/etc/hostname -"
     )]
     Get(GetFiles),
     /// Put files of a stored version back into their instance
@@ -92,7 +95,9 @@ pub struct FileChoice {
 
 /// List what a stored version holds
 ///
-/// Of a directory what is in it; owners and groups are those that are seen from inside.
+/// Of a directory what is in it; owners and groups are those that are seen from inside. Of a virtual machine
+/// and of a volume of blocks the first part of a path is a partition, and without it the partitions are
+/// listed; those with ext2, ext3 or ext4 can be looked into.
 #[derive(Debug, Args)]
 pub struct ListFiles {
     /// What
@@ -135,7 +140,8 @@ pub struct GetFiles {
 /// Put files of a stored version back into their instance
 ///
 /// With their owners and permissions, whether the instance runs or not. A directory comes with
-/// everything in it; what the instance has beside that stays.
+/// everything in it; what the instance has beside that stays. Files of a virtual machine's disk are not
+/// put back.
 #[derive(Debug, Args)]
 pub struct PutFiles {
     /// What

@@ -22,6 +22,7 @@ const DELETE: &str = "Examples:
 const FILES: &str = "Examples:
   incus-backup-instance files list web/etc
   incus-backup-instance files get web/etc/nginx ./old
+  incus-backup-instance files get vm/p1/etc/hostname -
   incus-backup-instance files put web/etc/nginx/nginx.conf --dry-run
   incus-backup-instance files diff web";
 const PROTECT: &str = "Examples:

@@ -4,6 +4,9 @@ use super::super::DiskError;
 use super::super::numbers::{le16, le32, length};
 use super::{Ext, Inode, InodeKind};
 
+/// Is told a name and the number of its inode.
+type VisitName<'a, E> = dyn FnMut(&[u8], u32) -> Result<(), E> + 'a;
+
 /// What comes before a name: inode, length of the entry, length of the name, type.
 const HEAD: usize = 8;
 
@@ -15,7 +18,7 @@ impl Ext {
     pub fn names<E: From<DiskError>>(
         &self,
         directory: &Inode,
-        visit: &mut dyn FnMut(&[u8], u32) -> Result<(), E>,
+        visit: &mut VisitName<'_, E>,
     ) -> Result<(), E> {
         if directory.kind != InodeKind::Directory {
             return Err(DiskError::Corrupt("a directory is none").into());
@@ -34,10 +37,7 @@ impl Ext {
     }
 }
 
-fn names<E: From<DiskError>>(
-    block: &[u8],
-    visit: &mut dyn FnMut(&[u8], u32) -> Result<(), E>,
-) -> Result<(), E> {
+fn names<E: From<DiskError>>(block: &[u8], visit: &mut VisitName<'_, E>) -> Result<(), E> {
     let corrupt = DiskError::Corrupt;
     let mut rest = block;
     while !rest.is_empty() {

@@ -166,7 +166,7 @@ impl Log<'_> {
         let (mut number, mut left) = (start, self.end - self.first);
         let mut transaction = 0;
         // What the transaction has that is not complete yet.
-        let (mut writes, mut revokes) = (Vec::new(), Vec::new());
+        let (mut writes, mut freed) = (Vec::new(), Vec::new());
         while left > 0 {
             self.read(number)?;
             left -= 1;
@@ -187,15 +187,15 @@ impl Log<'_> {
                         writes.push((transaction, place, Newer { at, escaped }));
                     }
                 }
-                REVOCATION => revokes.extend(self.revocations()),
+                REVOCATION => freed.extend(self.revocations()),
                 COMMIT => {
                     written.append(&mut writes);
-                    revoked.extend(revokes.drain(..).map(|block| (block, transaction)));
+                    revoked.extend(freed.drain(..).map(|block| (block, transaction)));
                     transaction += 1;
                 }
                 _ => break,
             }
-            if revokes.len() + revoked.len() > MOST_REVOKED {
+            if freed.len() + revoked.len() > MOST_REVOKED {
                 return Err(DiskError::Corrupt("its journal revokes too much"));
             }
         }

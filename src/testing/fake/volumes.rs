@@ -10,12 +10,12 @@ use super::server::Series;
 use super::state::{Files, State, object};
 use crate::testing::volume_tar::VolumeTar;
 
-/// A custom volume of files.
+/// A custom volume of files, or of blocks.
 #[derive(Debug, Clone)]
 pub struct FakeVolume {
     /// What the API gives of it.
     pub object: Map<String, Value>,
-    /// Its files.
+    /// Its files; of one of blocks only `disk`.
     pub files: BTreeMap<String, Vec<u8>>,
     /// Its snapshots, oldest first, as the API gives them but for the volume's name before theirs.
     pub snapshots: Vec<Map<String, Value>>,
@@ -192,11 +192,19 @@ fn copy(state: &mut State, asked: &Asked, pool: &str) -> Answer {
 fn packed(state: &State, at: &Place) -> Vec<u8> {
     let volume = &state.custom[at];
     let driver = state.pools.get(&at.1).map(|(driver, _)| driver.clone());
-    let mut tar = VolumeTar::filesystem(&at.2)
+    let tar = if volume.object["content_type"] == "block" {
+        VolumeTar::block(&at.2)
+    } else {
+        VolumeTar::filesystem(&at.2)
+    };
+    let mut tar = tar
         .pool(&at.1, &driver.unwrap_or_default())
         .described(&Value::Object(volume.object.clone()));
     for (name, content) in &volume.files {
-        tar = tar.file(name, content);
+        tar = match name.as_str() {
+            "disk" => tar.disk(content.clone()),
+            name => tar.file(name, content),
+        };
     }
     for snapshot in &volume.snapshots {
         tar = tar.snapshot(&Value::Object(snapshot.clone()));
