@@ -8,7 +8,7 @@
 //! large it is: no size that it declares is allocated, no tree that it describes is followed deeper or
 //! longer than an honest one could be, and what contradicts itself is an error.
 //!
-//! `ext4-view`, the crate that there is for this, was tried and left: a running machine is backed up with
+//! `ext4-view`, the crate that there is for this, was looked at and left: a running machine is backed up with
 //! a journal that is still to be replayed, and it (1.0.0) does not wrap around at the end of the journal,
 //! applies a revocation to its own transaction only, so that an old block may appear in the place of a
 //! newer one, and refuses journals without checksums; it allocates what a superblock declares, and tells

@@ -9,6 +9,8 @@ use crate::progress::Cancel;
 
 /// How deep folders are followed: a path that Linux takes has fewer parts.
 const DEEPEST: usize = 2048;
+/// How many zeros are handed on at a time.
+const HOLE: u64 = 64 * 1024 * 1024;
 
 /// How far below a path is looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +40,8 @@ struct Found<'a> {
 struct Walk<'a> {
     disk: &'a Disk,
     file_system: &'a Ext,
-    /// What was found by its inode: its path, and how often.
-    seen: HashMap<u32, (FilePath, u32)>,
+    /// What was found by its inode: how often, and the first path of what has several.
+    seen: HashMap<u32, (u32, Option<FilePath>)>,
     visit: &'a mut dyn FnMut(&Found<'_>) -> Result<(), FilesError>,
 }
 
@@ -87,7 +89,7 @@ impl Disk {
                     self.unless_cancelled()?;
                     match piece {
                         Piece::Data(bytes) => members.data(bytes)?,
-                        Piece::Hole(count) => members.zeros(count)?,
+                        Piece::Hole(count) => self.hole(count, &mut members)?,
                     }
                     Ok::<(), FilesError>(())
                 })?;
@@ -95,6 +97,17 @@ impl Disk {
             Ok(members.end()?)
         })?;
         Ok(members)
+    }
+
+    /// Hands zeros on, in parts between which it can be stopped.
+    fn hole(&self, mut count: u64, members: &mut impl Members) -> Result<(), FilesError> {
+        while count > 0 {
+            self.unless_cancelled()?;
+            let part = count.min(HOLE);
+            members.zeros(part)?;
+            count -= part;
+        }
+        Ok(())
     }
 
     fn unless_cancelled(&self) -> Result<(), FilesError> {
@@ -221,19 +234,20 @@ impl Walk<'_> {
             InodeKind::Fifo => MemberKind::Fifo,
             InodeKind::Socket => MemberKind::Other,
         };
-        match self.seen.get_mut(&inode.number) {
-            Some((first, names)) => {
-                *names += 1;
-                // A folder has one name, or it would be in itself; a file as many as it says.
-                if kind == MemberKind::Directory || *names > inode.names {
-                    return Err(DiskError::Corrupt("a file has more names than it says").into());
-                }
-                if kind == MemberKind::File {
-                    kind = MemberKind::Hardlink;
-                    link = Some(place.member(first));
-                }
+        if let Some((names, first)) = self.seen.get_mut(&inode.number) {
+            *names += 1;
+            // A folder has one name, or it would be in itself; a file as many as it says.
+            if kind == MemberKind::Directory || *names > inode.names {
+                return Err(DiskError::Corrupt("a file has more names than it says").into());
             }
-            None => drop(self.seen.insert(inode.number, (path.clone(), 1))),
+            if let (MemberKind::File, Some(first)) = (kind, first) {
+                kind = MemberKind::Hardlink;
+                link = Some(place.member(first));
+            }
+        } else {
+            let several = kind == MemberKind::File && inode.names > 1;
+            let first = several.then(|| path.clone());
+            self.seen.insert(inode.number, (1, first));
         }
         if kind == MemberKind::Symlink {
             link = Some(crate::archive::MemberPath(self.file_system.link(inode)?));

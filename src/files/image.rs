@@ -4,10 +4,11 @@ use std::fs::File;
 use std::io::{self, SeekFrom, Write as _};
 use std::os::unix::fs::FileExt as _;
 
-use super::reader::differs;
+use super::reader::{differs, unless};
 use super::{FilesError, Place};
 use crate::archive::{Member, MemberKind, MemberWriter, Members};
 use crate::disk::Window;
+use crate::progress::Cancel;
 use crate::target::Seekable;
 
 /// What headers are read in.
@@ -62,6 +63,7 @@ impl Members for First {
 /// zero takes no room. How much that is, is known only when it is there.
 pub(super) struct Copied {
     place: Place,
+    cancel: Cancel,
     file: File,
     size: Option<u64>,
     takes: bool,
@@ -69,9 +71,10 @@ pub(super) struct Copied {
 }
 
 impl Copied {
-    pub(super) fn begin(place: &Place) -> Result<Self, FilesError> {
+    pub(super) fn begin(place: &Place, cancel: &Cancel) -> Result<Self, FilesError> {
         Ok(Self {
             place: place.clone(),
+            cancel: cancel.clone(),
             file: tempfile::tempfile().map_err(no_room)?,
             size: None,
             takes: false,
@@ -104,6 +107,7 @@ impl Members for Copied {
     }
 
     fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
+        unless(&self.cancel)?;
         if !self.takes {
             return Ok(());
         }

@@ -204,7 +204,7 @@ impl Reader {
     fn image(&self, place: &Place) -> Result<Window, FilesError> {
         let nothing = || FilesError::Nothing("/".to_owned());
         let Some(mut plain) = self.plain(KEPT)? else {
-            let copied = self.pass(Copied::begin(place)?)?;
+            let copied = self.pass(Copied::begin(place, &self.cancel)?)?;
             return copied.finish().ok_or_else(nothing);
         };
         if self.archive.compression == "none" && !self.manifest().is_encrypted() {
@@ -256,7 +256,7 @@ struct Told<'a> {
     cancel: &'a Cancel,
 }
 
-fn unless(cancel: &Cancel) -> io::Result<()> {
+pub(super) fn unless(cancel: &Cancel) -> io::Result<()> {
     if cancel.is_cancelled() {
         return Err(FilesError::Interrupted.into());
     }
