@@ -49,7 +49,7 @@ enum State<P: Write> {
     /// Too little has come to tell.
     Beginning(Vec<u8>, P),
     Plain(P),
-    Gzip(MultiGzDecoder<P>),
+    Gzip(Box<MultiGzDecoder<P>>),
     Zstd(Box<zstd::stream::write::Decoder<'static, P>>),
     /// An error was told.
     Failed,
@@ -73,7 +73,7 @@ impl<P: Write> Unpack<P> {
     fn begin(beginning: &[u8], inner: P) -> Result<State<P>, ArchiveError> {
         let mut state = match packing(beginning) {
             Packing::None => State::Plain(inner),
-            Packing::Gzip => State::Gzip(MultiGzDecoder::new(inner)),
+            Packing::Gzip => State::Gzip(Box::new(MultiGzDecoder::new(inner))),
             Packing::Zstd => {
                 let decoder = zstd::stream::write::Decoder::new(inner);
                 State::Zstd(Box::new(decoder.map_err(ArchiveError::Unpack)?))
