@@ -63,6 +63,9 @@ pub enum Remedy<N = InstanceName> {
 
 /// Says what to do about the marked things of one place, in the order in which to do it.
 ///
+/// What nothing needs goes first: a new instance has the MAC addresses of the old one, which does not
+/// start while it is there.
+///
 /// `exists` tells whether the place has one of a name. What belongs to a process that
 /// lives, or that cannot be seen from here, is not touched.
 pub fn remedies<N: Clone + Eq>(found: &[Found<N>], exists: impl Fn(&N) -> bool) -> Vec<Remedy<N>> {
@@ -75,8 +78,7 @@ pub fn remedies<N: Clone + Eq>(found: &[Found<N>], exists: impl Fn(&N) -> bool) 
                 && item.mark.owner.run() == run
         })
     };
-    let mut first = Vec::new();
-    let mut last = Vec::new();
+    let (mut gone, mut first, mut last) = (Vec::new(), Vec::new(), Vec::new());
     for item in dead() {
         let Found { name, mark, .. } = item;
         match mark.role {
@@ -87,7 +89,7 @@ pub fn remedies<N: Clone + Eq>(found: &[Found<N>], exists: impl Fn(&N) -> bool) 
                 });
             }
             Role::Paused => first.push(Remedy::Resume(name.clone())),
-            Role::Copy | Role::Drill | Role::Incoming => first.push(Remedy::Delete(name.clone())),
+            Role::Copy | Role::Drill | Role::Incoming => gone.push(Remedy::Delete(name.clone())),
             Role::AsideRunning | Role::AsideStopped => {
                 let start = mark.role == Role::AsideRunning;
                 let (aside, own) = (name.clone(), mark.name.clone());
@@ -107,8 +109,9 @@ pub fn remedies<N: Clone + Eq>(found: &[Found<N>], exists: impl Fn(&N) -> bool) 
             }
         }
     }
-    first.append(&mut last);
-    first
+    gone.append(&mut first);
+    gone.append(&mut last);
+    gone
 }
 
 #[cfg(test)]
@@ -171,28 +174,33 @@ mod tests {
             name: name("web"),
             start: true,
         };
+        // Whatever the server lists first.
         assert_eq!(
             remedies(&items, |_| true),
-            [start, Remedy::Delete(name("tmp-1"))]
+            [Remedy::Delete(name("tmp-1")), start]
         );
     }
 
     #[test]
     fn between_the_renames_the_old_one_comes_back() {
         let owner = owner();
-        let items = [
-            found(&owner, "tmp-1", Role::Incoming, "web"),
-            found(&owner, "tmp-2", Role::AsideRunning, "web"),
-        ];
-        let back = Remedy::PutBack {
-            aside: name("tmp-2"),
-            name: name("web"),
-            start: true,
-        };
-        assert_eq!(
-            remedies(&items, |_| false),
-            [Remedy::Delete(name("tmp-1")), back]
-        );
+        // As a list has them where the numbers are of one digit, and where they are not.
+        for (incoming, aside) in [("tmp-1", "tmp-2"), ("tmp-9", "tmp-10")] {
+            let mut items = [
+                found(&owner, incoming, Role::Incoming, "web"),
+                found(&owner, aside, Role::AsideRunning, "web"),
+            ];
+            items.sort_by(|one, other| one.name.as_str().cmp(other.name.as_str()));
+            let back = Remedy::PutBack {
+                aside: name(aside),
+                name: name("web"),
+                start: true,
+            };
+            assert_eq!(
+                remedies(&items, |_| false),
+                [Remedy::Delete(name(incoming)), back]
+            );
+        }
     }
 
     #[test]

@@ -279,3 +279,33 @@ fn what_a_killed_replacement_leaves_is_cleared_by_the_next_run(
     };
     assert_eq!(found(&world), expected, "{fault}");
 }
+
+/// What is listed before the new one that is to go starts again all the same: both have the same MAC
+/// addresses.
+#[rstest]
+fn an_instance_that_is_listed_first_runs_again_after_a_killed_replacement(
+    #[values(Series::Lts60, Series::Lts70)] series: Series,
+) {
+    let world = World::with_web(series, "dir");
+    {
+        let mut state = world.incus.state();
+        state.instances.clear();
+        state.add_instance("app", "tank", "Running", "container");
+    }
+    world.run(&["create", "app", "--yes"]).exits(0);
+    world
+        .incus
+        .inject(Fault::parse("hang:Renaming instance").unwrap());
+    let replace = ["restore", "app", "--replace", "--yes", "-q"];
+    let mut child = world.command(&replace).spawn().unwrap();
+    until(30, "the fault to strike", || {
+        world.incus.state().faults.is_empty()
+    });
+    std::thread::sleep(Duration::from_millis(100));
+    signal(child.id(), "KILL");
+    child.wait().unwrap();
+    let ran = world.run(&["create", "app", "--yes"]).exits(0);
+    assert_eq!(world.flag("app"), "Running", "{}", ran.stderr);
+    assert_eq!(world.incus.state().names(), ["app"], "{}", ran.stderr);
+    assert_eq!(world.left_over(), Vec::<String>::new());
+}
