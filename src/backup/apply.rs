@@ -16,7 +16,7 @@ use super::plan::{Work, wishes};
 use super::request::Options;
 use crate::incus::{BackOff, Client, Exportable, Instance, InstanceSnapshot, Pool};
 use crate::model::{Method, Owner, RunId, SourceName};
-use crate::plan::{Approved, Failure, Outcome, Pace, Report, Row, each_step_at};
+use crate::plan::{Failure, Outcome, Pace, Row};
 use crate::progress::{Cancel, Progress, Task};
 use crate::target::{Stored, Target};
 use crate::temporary::{GuardProgram, InstanceAt, Pause};
@@ -150,20 +150,6 @@ impl std::fmt::Debug for Context {
             .field("run", &self.run)
             .finish_non_exhaustive()
     }
-}
-
-/// Backs up what the plan names. One that fails does not stop the others.
-pub async fn apply(context: &Context, plan: Approved<Work>) -> Report {
-    let one = |row, work| async move { one(context, row, &work).await };
-    let place = |work: &Work| Some(work.location.clone());
-    each_step_at(plan.into_steps(), context.pace(), place, one).await
-}
-
-async fn one(context: &Context, row: Row, work: &Work) -> Outcome {
-    let _turn = context.turn().await;
-    let begun = Instant::now();
-    let task = context.progress.task(work.name.as_str());
-    outcome(row, back_up(context, work, &*task).await, begun)
 }
 
 /// What became of a row that was to be stored.

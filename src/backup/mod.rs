@@ -1,14 +1,14 @@
 //! `create`: backs instances and custom volumes up.
 //!
-//! Request → [`gather`] (reads the server) → [`plan`](plan()) (pure) → approved → [`apply`].
+//! Request → [`gather`] (reads the server) → [`plan`](plan()) (pure) → approved → [`apply_groups`].
 //!
 //! # What holds
 //!
 //! - A version is committed only after the server's stream was complete, its tar ended properly,
 //!   every member that its index promises was seen and the operation succeeded.
-//! - What a run makes on the server (a copy, a server-side backup) is gone when [`apply`] returns,
+//! - What a run makes on the server (a copy, a server-side backup) is gone when [`apply_groups`] returns,
 //!   however it ends, and is marked so that the next run removes what a killed one left.
-//! - Where an instance has a `user.backup.post`, that ran when [`apply`] returns, if anything of its
+//! - Where an instance has a `user.backup.post`, that ran when [`apply_groups`] returns, if anything of its
 //!   backup was begun while it ran.
 //! - The server is always asked for an uncompressed tar: its late compression errors are silent.
 //!
@@ -37,7 +37,7 @@ mod request;
 mod store;
 mod volume;
 
-pub use apply::{Context, Pausing, Turns, apply};
+pub use apply::{Context, Pausing, Turns};
 pub use error::BackupError;
 pub use gather::{Facts, Sizes, TargetFacts, gather};
 pub use group::apply_groups;

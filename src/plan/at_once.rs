@@ -26,32 +26,18 @@ pub async fn each_step<W, F: Future<Output = Outcome>>(
     pace: Pace<'_>,
     one: impl Fn(Row, W) -> F,
 ) -> Report {
-    each_step_at(steps, pace, |_| None, one).await
-}
-
-/// The same of steps at several places, as [`shared_out`] has them.
-pub async fn each_step_at<W, F: Future<Output = Outcome>>(
-    steps: Vec<Step<W>>,
-    pace: Pace<'_>,
-    at: impl Fn(&W) -> Option<String>,
-    one: impl Fn(Row, W) -> F,
-) -> Report {
     let one = &one;
-    let steps = steps.into_iter().map(|step| {
-        let at = step.work_of().and_then(&at);
-        let done = async move {
-            match step.into_parts() {
-                (row, Some(work)) if !pace.cancel.is_cancelled() => {
-                    let outcome = one(row, work).await;
-                    outcome.tell(pace.progress);
-                    outcome
-                }
-                (row, _) => Outcome::rest(row),
+    let steps = steps.into_iter().map(|step| async move {
+        match step.into_parts() {
+            (row, Some(work)) if !pace.cancel.is_cancelled() => {
+                let outcome = one(row, work).await;
+                outcome.tell(pace.progress);
+                outcome
             }
-        };
-        (at, done)
+            (row, _) => Outcome::rest(row),
+        }
     });
-    let outcomes = shared_out(steps.collect(), pace.parallel).await;
+    let outcomes = in_order(steps, pace.parallel).await;
     outcomes.into_iter().collect()
 }
 

@@ -59,7 +59,7 @@ mod step;
 mod together;
 
 pub use approval::{Approved, Consent, Includes};
-pub use at_once::{Pace, each_step, each_step_at, shared_out};
+pub use at_once::{Pace, each_step, shared_out};
 pub use coming::{Coming, ComingProject};
 pub use existing::Existing;
 pub use failure::{Failure, messages};
