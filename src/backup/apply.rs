@@ -134,12 +134,18 @@ impl Context {
     ) -> Result<T, BackupError> {
         let _turn = self.pausing.turn.lock().await;
         let (client, guard) = (&self.client, &self.pausing.guard);
-        let pause = Pause::begin(client, guard, &self.owner, instances).await?;
+        let pause = Pause::begin(client, guard, &self.owner, instances, &*self.progress).await?;
         let done = work.await;
-        let resumed = pause.end().await;
-        let done = done?;
-        resumed?;
-        Ok(done)
+        match (done, pause.end().await) {
+            (Ok(done), Ok(())) => Ok(done),
+            (Ok(_), Err(left)) => Err(left.into()),
+            (Err(error), resumed) => {
+                if let Err(left) = resumed {
+                    self.progress.warn(&left.to_string());
+                }
+                Err(error)
+            }
+        }
     }
 }
 

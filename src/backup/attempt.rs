@@ -65,14 +65,8 @@ pub(super) async fn store_copy(
         let alone = context.without_snapshots();
         exported = begin_and_export(&alone, subject, &copy, task).await;
     }
-    let deleted = copy.delete().await;
+    copy.take_back().await;
     let (draft, archive) = exported?;
-    if let Err(error) = deleted {
-        let name = &copy.name;
-        context.progress.warn(&format!(
-            "cannot delete the temporary copy `{name}`: {error}; the next run tries again"
-        ));
-    }
     let taken = Taken {
         archive,
         consistency: subject.method.consistency(),

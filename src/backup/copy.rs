@@ -15,7 +15,7 @@ use crate::temporary::{Mark, Role, instance_name};
 /// How long the end of a copy that nobody wants any more is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3600);
 
-/// A copy that exists on the server until [`delete`](Self::delete).
+/// A copy that exists on the server until [`take_back`](Self::take_back).
 #[derive(Debug)]
 pub(super) struct TemporaryCopy<'a> {
     context: &'a Context,
@@ -37,7 +37,7 @@ impl<'a> TemporaryCopy<'a> {
         match copy.made(task).await {
             Ok(()) => Ok(copy),
             Err(error) => {
-                copy.delete().await?;
+                copy.take_back().await;
                 Err(error)
             }
         }
@@ -65,7 +65,7 @@ impl<'a> TemporaryCopy<'a> {
             Ok(operation) => copy.operation = Some(operation),
             Err(error) => {
                 // Its answer may have been lost.
-                copy.delete().await?;
+                copy.take_back().await;
                 return Err(error.into());
             }
         }
@@ -136,9 +136,19 @@ impl<'a> TemporaryCopy<'a> {
         }))
     }
 
+    /// Deletes the copy; that it cannot be deleted is told, and no reason to give up what was got.
+    pub(super) async fn take_back(&self) {
+        if let Err(error) = self.delete().await {
+            self.context.progress.warn(&format!(
+                "cannot delete the temporary copy `{}`: {error}; the next run tries again",
+                self.name
+            ));
+        }
+    }
+
     /// Deletes the copy, once it is made: many servers cannot cancel that. One that is not there is as
     /// good.
-    pub(super) async fn delete(&self) -> Result<(), BackupError> {
+    async fn delete(&self) -> Result<(), BackupError> {
         let client = &self.context.client;
         if let Some(operation) = &self.operation {
             let patience = Cancel::new();

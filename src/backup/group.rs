@@ -205,15 +205,12 @@ async fn cut<'a>(
     let ((at, hooks), copy) = match (ended, copy) {
         (Ok(done), Some(copy)) => (done, copy),
         (ended, copy) => {
-            // All are tried: what cannot be deleted now is by the next run.
-            let mut deleted = Ok(());
             for copy in copies.iter().flatten() {
-                deleted = deleted.and(copy.delete().await);
+                copy.take_back().await;
             }
             if let Some(copy) = copy {
-                deleted = deleted.and(copy.delete().await);
+                copy.take_back().await;
             }
-            deleted?;
             return Err(ended.err().unwrap_or(BackupError::Worker));
         }
     };

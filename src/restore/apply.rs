@@ -153,7 +153,7 @@ async fn create(
     whole(context, work, (&incoming, &mark), task).await?;
     if let Err(error) = name_it(context, work, &incoming).await {
         // Nothing but this import stands under the name: what is not in its place does not stay.
-        remove(context, work, &incoming).await?;
+        take_back(context, work, &incoming).await;
         return Err(error);
     }
     start(context, work, task).await
@@ -178,7 +178,7 @@ async fn whole(
         finished => finished,
     };
     if finished.is_err() {
-        remove(context, work, name).await?;
+        take_back(context, work, name).await;
     }
     finished
 }
@@ -196,7 +196,9 @@ async fn name_it(
             return Err(error.into());
         }
     }
-    Ok(unmark(client, project, &work.name).await?)
+    unmark(client, project, &work.name)
+        .await
+        .map_err(|error| RestoreError::NotUnmarked(work.name.to_string(), error))
 }
 
 /// Imports the archive under a name. When this fails, no instance of that name is left.
@@ -236,13 +238,9 @@ pub(super) async fn import(
         .await
 }
 
-/// Deletes what this run imported; one that is not there is as good.
-pub(super) async fn remove(
-    context: &Context,
-    work: &Work,
-    name: &InstanceName,
-) -> Result<(), RestoreError> {
-    import::remove(context, &Exportable::instance(work.project.clone(), name)).await
+/// Deletes what this run imported, and tells where that cannot be.
+pub(super) async fn take_back(context: &Context, work: &Work, name: &InstanceName) {
+    import::take_back(context, &Exportable::instance(work.project.clone(), name)).await;
 }
 
 /// Starts the instance, if that was asked for.

@@ -81,8 +81,24 @@ pub enum RestoreError {
         #[source]
         cause: Box<RestoreError>,
     },
-    /// The replacement failed, and so did putting the old instance back.
-    #[error("cannot replace `{name}`, and the old one is now called `{aside}` ({undo})")]
+    /// The replacement failed; the old instance has its name, but does not run, or the new one is still
+    /// there.
+    #[error(
+        "cannot replace `{name}`, which is there but not as it was ({undo}); the next run tries again"
+    )]
+    NotAsBefore {
+        /// The instance or the volume.
+        name: String,
+        /// What could not be undone.
+        undo: String,
+        /// Why it could not be replaced.
+        #[source]
+        cause: Box<RestoreError>,
+    },
+    /// The replacement failed, and so did giving the old instance its name again.
+    #[error(
+        "cannot replace `{name}`, and the old one may now be called `{aside}` ({undo}); the next run tries again"
+    )]
     NotPutBack {
         /// The instance or the volume.
         name: String,
@@ -94,6 +110,9 @@ pub enum RestoreError {
         #[source]
         cause: Box<RestoreError>,
     },
+    /// It was restored, but its mark stays, and so it is not started.
+    #[error("`{0}` is restored, but still marked as temporary; the next run takes the mark off")]
+    NotUnmarked(String, #[source] ChangeError),
     /// It was restored, but could not be started.
     #[error("`{0}` is restored, but does not start")]
     NotStarted(InstanceName, #[source] Box<RestoreError>),

@@ -10,6 +10,7 @@ use crate::archive::Passage;
 use crate::incus::{self, BackOff, Client, Exportable, Import, Operation, OperationError};
 use crate::progress::{Cancel, Task};
 use crate::target::Stored;
+use crate::temporary::is_temporary;
 
 /// What is imported.
 pub(super) struct Importing<'a> {
@@ -106,7 +107,7 @@ impl Importing<'_> {
             (Ok(operation), Some(contents)) => Ok(Sent::Begun(operation, contents)),
             (Ok(operation), None) => {
                 let _ = client.wait(&operation, &Cancel::new(), |_| ()).await;
-                remove(context, to).await?;
+                take_back(context, to).await;
                 Err(RestoreError::NothingCame(to.clone()))
             }
             (Err(error), Some(contents)) if error.is_passing() => {
@@ -150,7 +151,7 @@ impl Importing<'_> {
             Err(OperationError::Cancelled) => {
                 // An import cannot be cancelled: it must have ended before it can be removed.
                 let _ = client.wait(&operation, &Cancel::new(), |_| ()).await;
-                remove(context, to).await?;
+                take_back(context, to).await;
                 return Err(RestoreError::Interrupted);
             }
             // Where its result is lost the thing itself is asked for below.
@@ -185,6 +186,25 @@ impl Importing<'_> {
         };
         Ok(Upload::start(source, self.task.clone(), passage))
     }
+}
+
+/// Deletes what this run imported, for a reason that the caller tells; that it cannot be deleted is told
+/// here.
+pub(super) async fn take_back(context: &Context, what: &Exportable) {
+    let Err(error) = remove(context, what).await else {
+        return;
+    };
+    let noun = what.noun();
+    context.progress.warn(&if is_temporary(what.name().as_str()) {
+        format!(
+            "cannot delete the temporary {noun} `{what}`: {error}; the next run tries again"
+        )
+    } else {
+        format!(
+            "cannot delete {noun} `{what}`, which is not whole: {error}; delete it before it is \
+             restored again"
+        )
+    });
 }
 
 /// Deletes what this run imported; one that is not there is as good.

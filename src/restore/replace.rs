@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use super::apply::{Context, import, next_name, remove, start};
+use super::apply::{Context, import, next_name, start, take_back};
 use super::error::RestoreError;
 use super::finish::{Finish, finish};
+use super::import::remove;
 use super::plan::Work;
 use crate::incus::{Exportable, Instance};
 use crate::model::InstanceName;
 use crate::progress::Task;
-use crate::temporary::{Mark, Role, delete, mark, rename, start as start_again, stop, unmark};
+use crate::temporary::{Mark, Role, delete, mark, rename, start_in_place, stop, unmark};
 
 /// The three names of a replacement.
 struct Names {
@@ -63,7 +64,7 @@ pub(super) async fn replace(
     let old = match prepared.await {
         Ok(old) => old,
         Err(error) => {
-            remove(context, work, &names.incoming).await?;
+            take_back(context, work, &names.incoming).await;
             return Err(error);
         }
     };
@@ -80,7 +81,9 @@ pub(super) async fn replace(
         ));
         return start(context, work, task).await;
     }
-    unmark(client, project, &names.own).await?;
+    unmark(client, project, &names.own)
+        .await
+        .map_err(|error| RestoreError::NotUnmarked(names.own.to_string(), error))?;
     start(context, work, task).await
 }
 
@@ -121,7 +124,7 @@ async fn put_back(
     cause: RestoreError,
 ) -> RestoreError {
     let (client, project) = (&context.client, &work.project);
-    let undone = async {
+    let back = async {
         // The old one is wherever the swap stopped; only one of the names can be it.
         if client.instance(project, &names.aside).await?.is_some() {
             if client.instance(project, &names.own).await?.is_some() {
@@ -129,24 +132,39 @@ async fn put_back(
             }
             rename(client, project, &names.aside, &names.own).await?;
         }
-        unmark(client, project, &names.own).await?;
+        Ok(())
+    };
+    if let Err(undo) = back.await {
+        return not_put_back(names, &undo, cause);
+    }
+    let undone = async {
         // It has the same MAC addresses: the old one does not start while it is there.
-        remove(context, work, &names.incoming).await?;
-        if !old.is_stopped() {
-            start_again(client, project, &names.own).await?;
+        let incoming = Exportable::instance(project.clone(), &names.incoming);
+        remove(context, &incoming).await?;
+        if old.is_stopped() {
+            unmark(client, project, &names.own).await?;
+        } else {
+            start_in_place(client, project, &names.own).await?;
         }
         Ok::<(), RestoreError>(())
     };
+    let (name, cause) = (names.own.to_string(), Box::new(cause));
     match undone.await {
-        Ok(()) => RestoreError::NotReplaced {
-            name: names.own.to_string(),
-            cause: Box::new(cause),
-        },
-        Err(undo) => RestoreError::NotPutBack {
-            name: names.own.to_string(),
-            aside: names.aside.to_string(),
+        Ok(()) => RestoreError::NotReplaced { name, cause },
+        // The mark, which goes last, tells the next run.
+        Err(undo) => RestoreError::NotAsBefore {
+            name,
             undo: undo.to_string(),
-            cause: Box::new(cause),
+            cause,
         },
+    }
+}
+
+fn not_put_back(names: &Names, undo: &RestoreError, cause: RestoreError) -> RestoreError {
+    RestoreError::NotPutBack {
+        name: names.own.to_string(),
+        aside: names.aside.to_string(),
+        undo: undo.to_string(),
+        cause: Box::new(cause),
     }
 }

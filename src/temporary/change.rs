@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::Mark;
-use super::mark::{INSTANCE_ID, remember_identity, take_off, take_off_alone};
+use super::mark::{INSTANCE_ID, give_identity_back, remember_identity, take_off, take_off_alone};
 use crate::incus::{self, BackOff, Client, Instance, Operation, OperationError, StateChange};
 use crate::model::{InstanceName, ProjectName};
 use crate::progress::Cancel;
@@ -209,6 +209,22 @@ pub async fn unmark(
     }
 }
 
+/// Starts an instance that was stopped for a replacement and is in its place again, and takes the mark
+/// off it. The mark goes last: where the instance does not start now, the next run tries again.
+pub async fn start_in_place(
+    client: &Client,
+    project: &ProjectName,
+    name: &InstanceName,
+) -> Result<(), ChangeError> {
+    match edit_config(client, project, name, give_identity_back).await {
+        // As in `unmark`.
+        Err(error) if !error.to_string().contains(INSTANCE_ID) => return Err(error),
+        _ => {}
+    }
+    start_after_all(client, project, name).await?;
+    unmark(client, project, name).await
+}
+
 /// Renames an instance, which must be stopped.
 pub async fn rename(
     client: &Client,
@@ -311,10 +327,8 @@ pub(super) async fn start_after_all(
 ) -> Result<(), ChangeError> {
     let begun = tokio::time::Instant::now();
     loop {
-        let started = async {
-            let change = client.change_state(project, name, StateChange::Start);
-            wait(client, &change.await?).await
-        };
+        let change = StateChange::Start;
+        let started = change_state(client, (project, name), change, |it| !it.is_stopped());
         let Err(error) = started.await else {
             return Ok(());
         };

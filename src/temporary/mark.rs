@@ -101,11 +101,16 @@ pub fn remember_identity(config: &mut BTreeMap<String, String>) {
     }
 }
 
-/// Takes a mark off a configuration.
-pub(super) fn take_off(config: &mut BTreeMap<String, String>) {
+/// Gives an instance back what cloud-init knows it by, and leaves its mark.
+pub(super) fn give_identity_back(config: &mut BTreeMap<String, String>) {
     if let Some(id) = config.get(IDENTITY).cloned() {
         config.insert(INSTANCE_ID.to_owned(), id);
     }
+}
+
+/// Takes a mark off a configuration.
+pub(super) fn take_off(config: &mut BTreeMap<String, String>) {
+    give_identity_back(config);
     take_off_alone(config);
 }
 
@@ -171,7 +176,7 @@ pub fn project_name(run: &RunId, number: usize) -> Result<ProjectName, InvalidNa
 }
 
 /// Whether a name is one that [`project_name`], [`instance_name`] and [`volume_name`] give.
-pub(super) fn is_temporary(name: &str) -> bool {
+pub fn is_temporary(name: &str) -> bool {
     name.starts_with(PREFIX)
 }
 

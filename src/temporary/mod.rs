@@ -22,15 +22,14 @@ mod volume_sweep;
 
 pub use change::{
     ChangeError, Editable, delete, edit_config, edit_instance, mark, pause, rename, resume, start,
-    stop, unmark,
+    start_in_place, stop, unmark,
 };
 pub use guard::{GuardError, GuardProgram, guard};
 pub use image_sweep::{is_coming, is_unfinished, sweep_images};
 pub use left::left_over;
-use mark::is_temporary;
 pub use mark::{
     InvalidMark, MARK_KEYS, Mark, Role, instance_name, is_left_over, is_marked, is_of_a_mark,
-    is_passing, owned_name, project_name, remember_identity, volume_name,
+    is_passing, is_temporary, owned_name, project_name, remember_identity, volume_name,
 };
 pub use pause::{Pause, PauseError};
 pub use permit::{before, close_project, is_of_easing, open_project, takes_volatile_keys, uneased};

@@ -6,6 +6,7 @@ use super::reattach::InstanceAt;
 use super::{Mark, Role};
 use crate::incus::Client;
 use crate::model::Owner;
+use crate::progress::Progress;
 
 /// Why instances cannot be paused, or do not go on.
 #[derive(Debug, thiserror::Error)]
@@ -37,12 +38,14 @@ pub struct Pause<'a> {
 }
 
 impl<'a> Pause<'a> {
-    /// Pauses instances, all or none.
+    /// Pauses instances, all or none. Where one of those that were paused by then does not go on, that is
+    /// told, and its guard tries on.
     pub async fn begin(
         client: &'a Client,
         program: &GuardProgram,
         owner: &Owner,
         instances: &[InstanceAt],
+        progress: &dyn Progress,
     ) -> Result<Self, PauseError> {
         let mut this = Self {
             client,
@@ -52,7 +55,9 @@ impl<'a> Pause<'a> {
         match this.pause_all(owner, instances).await {
             Ok(()) => Ok(this),
             Err(error) => {
-                this.end().await?;
+                if let Err(left) = this.end().await {
+                    progress.warn(&left.to_string());
+                }
                 Err(error)
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::change::{ChangeError, delete, rename, resume, start_after_all, unmark};
+use super::change::{ChangeError, delete, rename, resume, start_in_place, unmark};
 use super::permit::sweep_project;
 use super::{Found, Mark, Remedy, remedies};
 use crate::incus::Client;
@@ -66,22 +66,17 @@ async fn apply(
             delete(client, project, name).await?;
             progress.warn(&format!("deleted `{name}`, left behind by an earlier run"));
         }
-        Remedy::Keep { name, start: again } => {
-            unmark(client, project, name).await?;
-            if *again {
-                start_after_all(client, project, name).await?;
-                progress.warn(&format!("started `{name}`, stopped by an earlier run"));
-            }
+        Remedy::Keep { name, start: false } => unmark(client, project, name).await?,
+        Remedy::Keep { name, start: true } => {
+            start_in_place(client, project, name).await?;
+            progress.warn(&format!("started `{name}`, stopped by an earlier run"));
         }
-        Remedy::PutBack {
-            aside,
-            name,
-            start: again,
-        } => {
+        Remedy::PutBack { aside, name, start } => {
             rename(client, project, aside, name).await?;
-            unmark(client, project, name).await?;
-            if *again {
-                start_after_all(client, project, name).await?;
+            if *start {
+                start_in_place(client, project, name).await?;
+            } else {
+                unmark(client, project, name).await?;
             }
             progress.warn(&format!("put `{name}` back, set aside by an earlier run"));
         }

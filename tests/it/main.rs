@@ -116,6 +116,7 @@ mod servers;
 mod service;
 mod stored;
 mod suite;
+mod taken_back;
 mod target;
 mod target_init;
 mod target_restic;

@@ -177,7 +177,7 @@ async fn copy<'a>(
     match copy.made(task).await {
         Ok(()) => Ok(copy),
         Err(error) => {
-            copy.delete().await?;
+            copy.take_back().await;
             Err(error)
         }
     }
@@ -202,7 +202,7 @@ async fn paused_copy<'a>(
         (Ok(()), None) => Err(BackupError::Worker),
         (Err(error), begun) => {
             if let Some(copy) = begun {
-                copy.delete().await?;
+                copy.take_back().await;
             }
             Err(error)
         }

@@ -10,7 +10,7 @@ use crate::incus::{Exportable, Operation, OperationError};
 use crate::progress::{Cancel, Task};
 use crate::temporary::{Mark, Role, delete_volume, is_of_a_mark, volume_name};
 
-/// A copy that exists on the server, or is being made, until [`delete`](Self::delete).
+/// A copy that exists on the server, or is being made, until [`take_back`](Self::take_back).
 #[derive(Debug)]
 pub(in crate::backup) struct VolumeCopy<'a> {
     context: &'a Context,
@@ -36,7 +36,7 @@ impl<'a> VolumeCopy<'a> {
             Ok(operation) => copy.operation = operation,
             Err(error) => {
                 // Its answer may have been lost.
-                copy.delete().await?;
+                copy.take_back().await;
                 return Err(error.into());
             }
         }
@@ -91,8 +91,18 @@ impl<'a> VolumeCopy<'a> {
         })
     }
 
+    /// Deletes the copy; that it cannot be deleted is told, and no reason to give up what was got.
+    pub(in crate::backup) async fn take_back(&self) {
+        if let Err(error) = self.delete().await {
+            self.context.progress.warn(&format!(
+                "cannot delete the temporary volume `{}`: {error}; the next run tries again",
+                self.what
+            ));
+        }
+    }
+
     /// Deletes the copy, once it is made: that cannot be cancelled. One that is not there is as good.
-    pub(in crate::backup) async fn delete(&self) -> Result<(), BackupError> {
+    async fn delete(&self) -> Result<(), BackupError> {
         if let Some(operation) = &self.operation {
             let patience = Cancel::new();
             let ended = self.context.client.wait(operation, &patience, |_| ());

@@ -60,14 +60,8 @@ pub(in crate::backup) async fn store_copy(
         export(context, &copy.what, (draft, Some(Box::new(edit))), task).await
     };
     let exported = exported.await;
-    let deleted = copy.delete().await;
+    copy.take_back().await;
     let (draft, held) = exported?;
-    if let Err(error) = deleted {
-        let name = &copy.what;
-        context.progress.warn(&format!(
-            "cannot delete the temporary volume `{name}`: {error}; the next run tries again"
-        ));
-    }
     commit(context, subject, draft, Some(held), moment).await
 }
 

@@ -8,7 +8,7 @@ use crate::archive::{Pass, Rekeying, Relocation};
 use crate::incus::{Import, ImportContent};
 use crate::plan::{Approved, Failure, Outcome, Report, Row, each_step};
 use crate::progress::Task;
-use crate::restore::import::{Importing, remove};
+use crate::restore::import::{Importing, take_back};
 use crate::restore::{Context, RestoreError};
 use crate::temporary::owned_name;
 
@@ -75,14 +75,14 @@ async fn restore(context: &Context, work: &Work, task: &Arc<dyn Task>) -> Result
         Ok(_) => client.delete_bucket_key(&work.to, &name).await,
         // It may be there all the same, where only the answer was lost: by its key it is this run's.
         Err(error) if has_key(context, work, &name).await => {
-            remove(context, &work.to).await?;
+            take_back(context, &work.to).await;
             return Err(error);
         }
         Err(error) => return Err(error),
     };
     if let Err(error) = taken_back {
         // Nothing but this import stands under the name: what is not whole does not stay.
-        remove(context, &work.to).await?;
+        take_back(context, &work.to).await;
         return Err(error.into());
     }
     Ok(())

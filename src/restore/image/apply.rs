@@ -65,7 +65,7 @@ async fn restore(context: &Context, work: &Work, task: &Arc<dyn Task>) -> Result
         Ok(client.delete_alias(&work.project, &mark).await?)
     };
     if let Err(error) = finished.await {
-        remove(context, work).await?;
+        take_back(context, work).await;
         return Err(error);
     }
     Ok(())
@@ -200,12 +200,23 @@ async fn upload(
         Err(OperationError::Cancelled) => {
             // It must have ended before what came of it can be removed.
             let _ = client.wait(&operation, &Cancel::new(), |_| ()).await;
-            remove(context, work).await?;
+            take_back(context, work).await;
             Err(RestoreError::Interrupted)
         }
         // Where its result is lost the image itself is asked for next.
         Ok(()) | Err(OperationError::Vanished { .. }) => Ok(Sent::There),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Deletes what this run uploaded, for a reason that the caller tells; that it cannot be deleted is told
+/// here.
+async fn take_back(context: &Context, work: &Work) {
+    if let Err(error) = remove(context, work).await {
+        context.progress.warn(&format!(
+            "cannot delete image `{}`, which is not whole: {error}; the next run tries again",
+            work.content
+        ));
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::super::apply::{Context, outcome};
 use super::super::description::saved;
 use super::super::error::RestoreError;
-use super::super::import::{Importing, remove};
+use super::super::import::{Importing, take_back};
 use super::super::legacy::drop_volume_snapshots;
 use super::plan::VolumeWork;
 use super::replace::replace;
@@ -108,7 +108,7 @@ pub(super) async fn import(
         let finished = drop_volume_snapshots(context, &work.stored, (to, &contents)).await;
         if finished.is_err() {
             // What is not whole does not stay.
-            remove(context, to).await?;
+            take_back(context, to).await;
         }
         return finished;
     }
@@ -116,7 +116,7 @@ pub(super) async fn import(
     let described = describe(context, work, to, mark).await;
     if described.is_err() {
         // What is not whole does not stay.
-        remove(context, to).await?;
+        take_back(context, to).await;
     }
     described
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::apply::Context;
 use super::super::error::RestoreError;
-use super::super::import::remove;
+use super::super::import::{remove, take_back};
 use super::apply::{Swaps, import};
 use super::plan::VolumeWork;
 use crate::incus::{Attachments, Exportable, Mounter};
@@ -60,7 +60,7 @@ pub(super) async fn replace(
     let reattach = match prepared.await {
         Ok(reattach) => reattach,
         Err(error) => {
-            remove(context, &swap.incoming).await?;
+            take_back(context, &swap.incoming).await;
             return Err(error);
         }
     };
@@ -169,7 +169,8 @@ impl Swap<'_> {
         }
         // The mark tells the next run that the old one can go.
         if deleted.is_ok() {
-            unmark_volume(client, &self.own).await?;
+            let unmarked = unmark_volume(client, &self.own).await;
+            unmarked.map_err(|error| RestoreError::NotUnmarked(self.own.to_string(), error))?;
         }
         Ok(())
     }
@@ -177,7 +178,7 @@ impl Swap<'_> {
     /// Puts everything back as it was, and gives the error to report.
     async fn put_back(&self, reattach: &Reattach, cause: RestoreError) -> RestoreError {
         let client = &self.context.client;
-        let undone = async {
+        let back = async {
             // The old one is wherever the exchange stopped; only one of the names can be it.
             if client.exists(&self.aside).await? {
                 if client.exists(&self.own).await? {
@@ -185,6 +186,18 @@ impl Swap<'_> {
                 }
                 rename_volume(client, &self.aside, self.own.name()).await?;
             }
+            Ok::<(), RestoreError>(())
+        };
+        let (name, cause) = (self.own.to_string(), Box::new(cause));
+        if let Err(undo) = back.await {
+            return RestoreError::NotPutBack {
+                name,
+                aside: self.aside.to_string(),
+                undo: undo.to_string(),
+                cause,
+            };
+        }
+        let undone = async {
             self.point_to_own(&self.aside).await?;
             self.point_to_own(&self.incoming).await?;
             reattach.attach(client).await?;
@@ -194,15 +207,12 @@ impl Swap<'_> {
             Ok::<(), RestoreError>(())
         };
         match undone.await {
-            Ok(()) => RestoreError::NotReplaced {
-                name: self.own.to_string(),
-                cause: Box::new(cause),
-            },
-            Err(undo) => RestoreError::NotPutBack {
-                name: self.own.to_string(),
-                aside: self.aside.to_string(),
+            Ok(()) => RestoreError::NotReplaced { name, cause },
+            // The mark, which goes last, tells the next run.
+            Err(undo) => RestoreError::NotAsBefore {
+                name,
                 undo: undo.to_string(),
-                cause: Box::new(cause),
+                cause,
             },
         }
     }

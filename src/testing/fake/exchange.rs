@@ -236,8 +236,8 @@ fn decide(shared: &Shared, asked: &Asked) -> Answer {
         Some(Fault::ErrorIn200(_, _, message)) => Answer::Json(200, Answer::refusal(500, message)),
         Some(Fault::Unavailable(_)) => Answer::error(503, "Daemon is starting up"),
         Some(Fault::Restart(..)) => Answer::Restart,
-        Some(_) => Answer::Reset,
-        None => {
+        Some(Fault::Reset(..)) => Answer::Reset,
+        _ => {
             let large = ["/1.0/instances", "/1.0/images"].contains(&asked.path.as_str())
                 || asked.path.ends_with("/files")
                 || asked.path.ends_with("/buckets")

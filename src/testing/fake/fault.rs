@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `refuse:METHOD PATH:CODE:MESSAGE` | the request is refused |
 //! | `reset:METHOD PATH` | the connection of the request is dropped |
+//! | `spare:METHOD PATH` | nothing: what comes later in a list strikes the one after |
 //! | `error-in-200:METHOD PATH:MESSAGE` | the answer says 200 and holds an error |
 //! | `unavailable:COUNT` | the next requests are answered 503 |
 //! | `restart:METHOD PATH` | every connection is dropped, operations are gone, nobody listens for a while |
@@ -37,6 +38,8 @@ pub enum Fault {
     Refuse(&'static str, &'static str, u16, &'static str),
     /// The connection of the next request of this method whose path contains this text is dropped.
     Reset(&'static str, &'static str),
+    /// Nothing befalls the next request of this method whose path contains this text.
+    Spare(&'static str, &'static str),
     /// The next request of this method whose path contains this text is answered by an error in a 200.
     ErrorIn200(&'static str, &'static str, &'static str),
     /// So many of the next requests are answered 503.
@@ -112,6 +115,7 @@ impl Fault {
                 Self::Refuse(method, path, code.parse().ok()?, message)
             }
             "reset" => request(rest).map(|(method, path)| Self::Reset(method, path))?,
+            "spare" => request(rest).map(|(method, path)| Self::Spare(method, path))?,
             "error-in-200" => {
                 let (asked, message) = rest.split_once(':')?;
                 let (method, path) = request(asked)?;
@@ -147,6 +151,7 @@ impl Fault {
         match self {
             Self::Refuse(of, at, ..)
             | Self::Reset(of, at)
+            | Self::Spare(of, at)
             | Self::ErrorIn200(of, at, _)
             | Self::Restart(of, at) => method == *of && is_at(path, at),
             Self::Unavailable(_) => true,
@@ -217,6 +222,7 @@ mod tests {
         Some(Fault::Refuse("PUT", "/state", 500, "not today"))
     )]
     #[case("reset:GET /wait", Some(Fault::Reset("GET", "/wait")))]
+    #[case("spare:GET /wait", Some(Fault::Spare("GET", "/wait")))]
     #[case(
         "error-in-200:GET /1.0:no",
         Some(Fault::ErrorIn200("GET", "/1.0", "no"))
