@@ -113,7 +113,8 @@ pub(super) async fn import(
         return finished;
     }
     importing.run(Raw::new).await?;
-    let described = describe(context, work, to, mark).await;
+    // Nobody can mark it, so that none is replaced: it comes under its own name.
+    let described = describe(context, work, to).await;
     if described.is_err() {
         // What is not whole does not stay.
         take_back(context, to).await;
@@ -140,7 +141,6 @@ async fn describe(
     context: &Context,
     work: &VolumeWork,
     to: &Exportable,
-    mark: Option<&Mark<ResourceName>>,
 ) -> Result<(), RestoreError> {
     let (target, id) = (context.target.clone(), work.stored.id.clone());
     let bytes = tokio::task::spawn_blocking(move || saved(&target, &id, "volume.json"))
@@ -158,10 +158,6 @@ async fn describe(
         volume
             .config
             .extend(config.into_iter().filter(|(key, _)| of_the_user(key)));
-        let keys = mark.map(Mark::config).into_iter().flatten();
-        volume
-            .config
-            .extend(keys.map(|(key, value)| (key.to_owned(), value)));
     })
     .await?;
     Ok(())

@@ -46,4 +46,4 @@ pub use instance::{FakeInstance, FakeSnapshot};
 pub use rights::Rights;
 pub use server::Series;
 pub use state::{Change, State};
-pub use volumes::FakeVolume;
+pub use volumes::{FakeVolume, ISO};

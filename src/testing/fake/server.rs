@@ -41,6 +41,7 @@ pub(super) fn server(state: &State, series: Series) -> Answer {
         extensions.extend(EXTENSIONS_70);
         version = "7.0.2";
     }
+    extensions.extend(&state.extensions);
     // Only administrators see the configuration: others see nothing on 7.0, and an empty one on 6.0.
     let config = if state.no_administrator {
         match series {

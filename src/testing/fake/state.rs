@@ -39,6 +39,8 @@ pub struct State {
     pub custom: BTreeMap<(String, String, String), FakeVolume>,
     /// The buckets, by project, pool and name.
     pub buckets: BTreeMap<(String, String, String), FakeBucket>,
+    /// API extensions that it has beside those of its series.
+    pub extensions: Vec<&'static str>,
     /// The server serves its buckets: `core.storage_buckets_address` is set.
     pub serves_buckets: bool,
     /// How many requests were not answered.
@@ -109,6 +111,7 @@ impl State {
             volumes: Vec::new(),
             custom: BTreeMap::new(),
             buckets: BTreeMap::new(),
+            extensions: Vec::new(),
             serves_buckets: true,
             unanswered: 0,
             died: false,

@@ -26,6 +26,9 @@ pub struct FakeVolume {
 /// Project, pool and name.
 type Place = (String, String, String);
 
+/// The name of the one file of a volume that is an ISO, which is exported and imported as it is.
+pub const ISO: &str = "iso";
+
 const GONE: &str = "Storage volume not found";
 
 impl State {
@@ -99,6 +102,9 @@ fn one(state: &mut State, asked: &Asked, at: &Place, rest: &[&str]) -> Answer {
                 return crossed;
             }
             let body = asked.json();
+            if volume.object["content_type"] == "iso" && body["config"] != volume.object["config"] {
+                return Answer::error(400, "Custom ISO volume config cannot be changed");
+            }
             for field in ["config", "description"] {
                 volume.object.insert(field.to_owned(), body[field].clone());
             }
@@ -191,6 +197,9 @@ fn copy(state: &mut State, asked: &Asked, pool: &str) -> Answer {
 
 fn packed(state: &State, at: &Place) -> Vec<u8> {
     let volume = &state.custom[at];
+    if volume.object["content_type"] == "iso" {
+        return volume.files[ISO].clone();
+    }
     let driver = state.pools.get(&at.1).map(|(driver, _)| driver.clone());
     let tar = if volume.object["content_type"] == "block" {
         VolumeTar::block(&at.2)
@@ -275,7 +284,16 @@ fn export(state: &mut State, asked: &Asked, at: &Place) -> Answer {
 }
 
 fn import(state: &mut State, asked: &Asked, pool: &str) -> Answer {
-    let Some((index, files)) = unpack_files("backup/volume/", &asked.body) else {
+    let unpacked = if asked.header("x-incus-type") == Some("iso") {
+        let volume = json!({ "type": "custom", "content_type": "iso", "description": "",
+            "config": { "size": asked.body.len().to_string() }, "location": "none",
+            "created_at": "2026-01-02T03:04:05Z" });
+        let files = Files::from([(ISO.to_owned(), asked.body.to_vec())]);
+        Some((json!({ "config": { "volume": volume } }), files))
+    } else {
+        unpack_files("backup/volume/", &asked.body)
+    };
+    let Some((index, files)) = unpacked else {
         return Answer::error(500, "Unexpected EOF in archive");
     };
     let described = index["name"].as_str().unwrap_or_default();
