@@ -42,6 +42,7 @@ mod flaky;
 mod format_page;
 mod fourteen_days;
 mod generated;
+mod gone;
 mod gzip;
 mod hooks;
 mod hostile;
