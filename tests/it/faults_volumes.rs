@@ -325,3 +325,61 @@ fn what_a_killed_run_leaves_is_put_right_by_the_next(
     next_run(&world, operation, fault);
     assert_eq!(found(&world), expected, "{fault}");
 }
+
+/// A device of a profile follows no rename: it is taken out, and put back whatever happens.
+#[rstest]
+#[case::replaced(&[], None, "new")]
+#[case::not_taken_out(
+    &["refuse:PUT /profiles/mounts$:500:no change"],
+    Some("cannot replace `tank/data`; it is as it was"),
+    "old"
+)]
+#[case::not_put_back(
+    &[
+        "refuse:POST /custom/incus-backup-tmp:500:no name",
+        "spare:PUT /profiles/mounts$",
+        "refuse:PUT /profiles/mounts$:500:no change",
+    ],
+    Some("which is there but not as it was ("),
+    "old"
+)]
+fn a_volume_that_a_profile_mounts_is_mounted_again(
+    #[case] faults: &[&'static str],
+    #[case] told: Option<&str>,
+    #[case] expected: &str,
+    #[values(Series::Lts60, Series::Lts70)] series: Series,
+) {
+    let world = Replace.world(series);
+    {
+        let mut state = world.incus.state();
+        let web = state.instance("web").unwrap();
+        let device = web.object["devices"]
+            .as_object_mut()
+            .unwrap()
+            .remove("data");
+        web.object["profiles"] = json!(["default", "mounts"]);
+        let content = json!({ "config": {}, "devices": { "data": device } });
+        state.profiles.push("mounts".to_owned());
+        state.profile_contents.insert("mounts".to_owned(), content);
+        let faults = faults.iter().map(|it| Fault::parse(it).unwrap());
+        state.faults = faults.collect();
+    }
+    let ran = run(
+        &world,
+        world.command_for("volume", Replace.arguments()),
+        false,
+    );
+    assert_eq!(world.incus.state().faults, [], "{}", ran.stderr);
+    assert_eq!(ran.code, Some(i32::from(told.is_some())), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains(told.unwrap_or_default()),
+        "{}",
+        ran.stderr
+    );
+    world.run_for("volume", Create.arguments()).exits(0);
+    assert_eq!(found(&world), expected, "{}", ran.stderr);
+    assert_eq!(left_over(&world, false), Vec::<String>::new());
+    let state = world.incus.state();
+    let device = &state.profile_contents["mounts"]["devices"]["data"];
+    assert_eq!(device["source"], "data", "{}", ran.stderr);
+}

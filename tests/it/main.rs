@@ -118,6 +118,7 @@ mod servers;
 mod service;
 mod stored;
 mod suite;
+mod swept;
 mod taken_back;
 mod target;
 mod target_init;
