@@ -188,8 +188,6 @@ impl Export<'_> {
         } = self.context;
         let mut offset = 0;
         let mut grown = tokio::time::Instant::now();
-        // A small one has ended before it is worth asking for.
-        let _ = tokio::time::timeout(PAUSE, ended.cancelled()).await;
         while !ended.is_cancelled() && !sink.has_stopped() && !cancel.is_cancelled() {
             let download = client.download_backup(self.what, name, offset).await;
             let before = offset;
