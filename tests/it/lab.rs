@@ -413,13 +413,47 @@ pub fn until(seconds: u64, what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Deletes an instance. One that never ends, for LXC's monitor may not notice that its init has (see
-/// `ROADMAP.md`), stays until the lab goes.
+/// Deletes an instance. One whose end LXC's monitor has not noticed (see `ROADMAP.md`) never stops, and every
+/// list that the server gives waits five seconds for it: its monitor is killed, after which it is stopped.
 fn delete(which: &[&str]) {
-    let _ = command("timeout")
-        .args(["60", "incus", "delete", "-f"])
-        .args(which)
-        .output();
+    let within = |seconds: &str| {
+        command("timeout")
+            .args([seconds, "incus", "delete", "-f"])
+            .args(which)
+            .output()
+    };
+    let deleted = within("30").is_ok_and(|ran| ran.status.success());
+    let Some(name) = which.last().filter(|_| !deleted) else {
+        return;
+    };
+    let stuck = monitors_of(name);
+    for pid in &stuck {
+        kill(*pid, "KILL");
+    }
+    if !stuck.is_empty() {
+        let _ = within("30");
+    }
+}
+
+/// The monitors of a container of this lab: `[lxc monitor] INCUS_DIR/containers [PROJECT_]NAME`.
+fn monitors_of(name: &str) -> Vec<u32> {
+    let Some(folder) = variable("INCUS_DIR") else {
+        return Vec::new();
+    };
+    let begins = format!("[lxc monitor] {folder}/containers ");
+    let is_one = |pid: &u32| {
+        let Ok(line) = std::fs::read(format!("/proc/{pid}/cmdline")) else {
+            return false;
+        };
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let of = line.trim_end_matches('\0').trim().strip_prefix(&begins);
+        of.is_some_and(|of| of == name || of.ends_with(&format!("_{name}")))
+    };
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(is_one)
+        .collect()
 }
 
 impl Drop for Lab {
