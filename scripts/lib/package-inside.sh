@@ -5,13 +5,10 @@
 set -euo pipefail
 # shellcheck source=../lib.sh
 . scripts/lib.sh
+# shellcheck source=package-checks.sh
+. scripts/lib/package-checks.sh
 old=$PWD/$1 new=$PWD/$2 rpm=$PWD/$3
 mkdir -p /var/tmp/cache
-
-apt() { DEBIAN_FRONTEND=noninteractive quiet apt-get -q -y --no-install-recommends "$@" </dev/null; }
-
-# is WHAT EXPECTED FOUND
-is() { [ "$2" = "$3" ] || die "$1: '$2' was expected, and it is '$3'"; }
 
 rights() { stat -c '%a %U' "$1"; }
 

@@ -6,13 +6,10 @@
 set -euo pipefail
 # shellcheck source=../lib.sh
 . scripts/lib.sh
+# shellcheck source=package-checks.sh
+. scripts/lib/package-checks.sh
 new=$PWD/$1
 mkdir -p /var/tmp/cache
-
-apt() { DEBIAN_FRONTEND=noninteractive quiet apt-get -q -y --no-install-recommends "$@" </dev/null; }
-
-# is WHAT EXPECTED FOUND
-is() { [ "$2" = "$3" ] || die "$1: '$2' was expected, and it is '$3'"; }
 
 # of UNIT PROPERTY
 of() { systemctl show --value -p "$2" "$1"; }
@@ -66,7 +63,6 @@ systemd-analyze verify --man=no incus-backup{,-prune,-verify}@default.{service,t
 
 step "what fails is told to OnFailure="
 mkdir -p /etc/systemd/system/incus-backup@.service.d
-# shellcheck disable=SC2016  # for sh
 printf '%s\n' '[Unit]' 'OnFailure=told.service' >/etc/systemd/system/incus-backup@.service.d/told.conf
 # shellcheck disable=SC2016  # for sh
 printf '%s\n' '[Service]' 'Type=oneshot' 'ExecStart=sh -c "echo $MONITOR_UNIT $MONITOR_EXIT_STATUS >/run/told"' \

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::FilePath;
 use crate::archive::ArchiveError;
 use crate::disk::DiskError;
 use crate::retrieve::Damage;
@@ -153,5 +154,34 @@ impl From<io::Error> for FilesError {
 impl From<FilesError> for io::Error {
     fn from(error: FilesError) -> Self {
         Self::other(error)
+    }
+}
+
+impl From<DiskError> for FilesError {
+    fn from(cause: DiskError) -> Self {
+        Self::of_disk("", cause)
+    }
+}
+
+impl FilesError {
+    /// What is wrong with a disk at a path; what cannot be read of its archive is that of the archive.
+    pub(super) fn of_disk(path: &str, cause: DiskError) -> Self {
+        match cause {
+            DiskError::Read(cause) => Self::from(cause),
+            cause => Self::Disk {
+                path: path.to_owned(),
+                cause,
+            },
+        }
+    }
+
+    /// Says where it was, if that is not known.
+    pub(super) fn at(self, place: &FilePath) -> Self {
+        match self {
+            Self::Disk { path, cause } if path.is_empty() => {
+                Self::of_disk(&place.to_string(), cause)
+            }
+            other => other,
+        }
     }
 }

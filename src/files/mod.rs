@@ -21,12 +21,13 @@ mod place;
 mod put;
 mod reader;
 mod show;
+mod walk;
 
 pub use compare::{Change, Difference, compare};
-pub use disk::Depth;
 pub use error::FilesError;
 pub use extract::{Existing, Extracted, Ownership, extract};
 pub use place::{FilePath, Place};
 pub use put::{Destination, PutFile, PutWork, apply_put, plan_put};
 pub use reader::Reader;
 pub use show::write_out;
+pub use walk::Depth;

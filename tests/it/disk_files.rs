@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::disk_images::{debugged, file_system, gpt, needs_e2fsprogs, tree};
 use crate::fake::World;
+use crate::files::damage_lets_nothing_out;
 use crate::lab::Ran;
 use crate::restic::{Repository, needs_restic};
 
@@ -317,15 +318,7 @@ fn nothing_comes_out_of_an_archive_that_is_damaged_where_it_is(#[case] options: 
         bytes[at] ^= 1;
     }
     fs::write(&archive, bytes).unwrap();
-    let out = world.folder.path().join("out");
-    let ran = world.run(&["files", "get", "vm/p1/etc", out.to_str().unwrap()]);
-    let ran = ran.exits(4);
-    assert!(
-        ran.stderr.contains("the archive is damaged"),
-        "{}",
-        ran.stderr
-    );
-    assert!(!out.exists());
+    damage_lets_nothing_out(&world, "vm/p1/etc");
 }
 
 #[test]

@@ -126,6 +126,20 @@ fn a_repository_is_read_from_beginning_to_end() {
     assert_eq!(fs::read(out).unwrap(), vec![7; 70_000]);
 }
 
+/// Asks for files of an archive that is damaged where they are.
+#[track_caller]
+pub fn damage_lets_nothing_out(world: &World, path: &str) {
+    let out = world.folder.path().join("out");
+    let ran = world.run(&["files", "get", path, out.to_str().unwrap()]);
+    let ran = ran.exits(4);
+    assert!(
+        ran.stderr.contains("the archive is damaged"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!out.exists());
+}
+
 #[rstest]
 #[case::with_a_list(List::Good)]
 #[case::without(List::Missing)]
@@ -137,15 +151,7 @@ fn nothing_is_taken_out_of_a_damaged_archive(#[case] list: List) {
     let middle = bytes.len() / 3;
     bytes[middle] ^= 1;
     fs::write(&archive, bytes).unwrap();
-    let out = world.folder.path().join("out");
-    let ran = world.run(&["files", "get", "web/etc", out.to_str().unwrap()]);
-    let ran = ran.exits(4);
-    assert!(
-        ran.stderr.contains("the archive is damaged"),
-        "{}",
-        ran.stderr
-    );
-    assert!(!out.exists());
+    damage_lets_nothing_out(&world, "web/etc");
 }
 
 #[test]
